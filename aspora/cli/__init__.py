@@ -1,0 +1,119 @@
+"""The `aspora` command: results on stdout, everything else on stderr.
+
+Exit codes: 0 fine, 1 findings or failure, 2 misuse, 130 interrupted. Commands are imported when
+they are called, so that `aspora validate` never pays for the engine.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from aspora.errors import AsporaError, InvalidInput
+
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "validate": ("aspora.cli.validate:validate", "Check domain files; every problem at once."),
+    "render": ("aspora.cli.render:render", "Print the Kubernetes objects of a stack."),
+    "explain": ("aspora.cli.explain:explain", "Say what a field or a problem code means."),
+    "schema": ("aspora.cli.schema:schema", "Print the JSON Schema editors use."),
+    "up": ("local.commands:up", "Bring a stack up with Pulumi's engine."),
+    "preview": ("local.commands:preview", "Show what `up` would change."),
+    "down": ("local.commands:down", "Take the local stack down; nothing stays behind."),
+    "status": ("local.commands:status", "Show what is up."),
+    "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),
+}
+
+EPILOG = """\b
+Examples:
+  aspora validate                     check every domain file
+  aspora render --domain ecm | less   the objects of one domain
+  aspora up                           the whole platform on this machine
+  aspora explain agents.skills.budget what a field means
+
+Shell completion: eval "$(_ASPORA_COMPLETE=bash_source aspora)" (or zsh_source, fish_source).
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table, which is the order people need them in."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now; None when there is no such command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name][0]} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list for --help, from the table: nothing is imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest command when the name is unknown."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from aspora.problems import nearest
+
+            near = nearest(args[0], list(COMMANDS))
+            ctx.fail(f'no command "{args[0]}"' + (f'; did you mean "{near}"?' if near else ""))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="aspora-platform", prog_name="aspora")
+def cli() -> None:
+    """AI-agent skills of a financial company on Kubernetes, from domain YAML."""
+
+
+def main() -> None:
+    """Run the command and leave with its exit code; no traceback for what a person can mend."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: list[str]) -> int:
+    """The exit code of `aspora ARGS…`."""
+    try:
+        code = cli.main(args, prog_name="aspora", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except AsporaError as error:
+        show(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`); the rest goes nowhere, quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def show(error: AsporaError) -> None:
+    """The error on stderr: what happened, then the way out, indented."""
+    if isinstance(error, InvalidInput):
+        from aspora.problem_formats import format_text
+
+        click.echo(format_text(error.problems), err=True, nl=False)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
+    for line in error.hint.splitlines():
+        click.echo(f"  {line}", err=True)

@@ -1,0 +1,49 @@
+"""What several commands share: the repository's root and the options that mean the same."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from aspora.errors import UsageError
+
+stack_option = click.option(
+    "--stack",
+    default="local",
+    show_default=True,
+    metavar="NAME",
+    help="The stack whose settings apply (Pulumi.NAME.yaml).",
+)
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The repository: the nearest folder upwards with a Pulumi.yaml and a domains/ folder.
+
+    Raises UsageError outside of one. `ASPORA_ROOT` names it from elsewhere.
+    """
+    given = os.environ.get("ASPORA_ROOT")
+    here = Path(given) if given else (start or Path.cwd())
+    for folder in (here, *here.resolve().parents):
+        if (folder / "Pulumi.yaml").is_file() and (folder / "domains").is_dir():
+            return folder
+    raise UsageError(
+        f"{here} is not in a repository of the platform (no Pulumi.yaml beside a domains/ folder)",
+        hint="change into it, or set ASPORA_ROOT",
+    )
+
+
+def shown(path: Path) -> Path:
+    """`path` as a person at this prompt would write it: relative to here when it is below."""
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def domain_paths(paths: tuple[Path, ...], root: Path) -> list[Path]:
+    """The paths given, or the repository's domains/ folder."""
+    return [shown(path) if path.is_absolute() else path for path in paths] or [
+        shown(root / "domains")
+    ]

@@ -1,0 +1,222 @@
+"""The custom resources the platform uses: where each comes from, and a schema of our own making.
+
+A cluster takes the projects' own CustomResourceDefinitions. Where those cannot be had, an open
+schema made from this table lets our objects in without checking their fields; whoever uses one
+says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aspora import names
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A file of CustomResourceDefinitions as a project publishes it.
+
+    `sha256` is null until someone with access to the file has looked it up (decision 16).
+    """
+
+    project: str
+    version: str
+    url: str
+    sha256: str | None = None
+
+
+# Where to look for the next version stands above each pin.
+# github.com/istio/istio/releases
+ISTIO = Bundle(
+    "istio",
+    "1.31.1",
+    "https://raw.githubusercontent.com/istio/istio/1.31.1/manifests/charts/base/files/crd-all.gen.yaml",
+)
+# github.com/cert-manager/cert-manager/releases
+CERT_MANAGER = Bundle(
+    "cert-manager",
+    "v1.21.1",
+    "https://github.com/cert-manager/cert-manager/releases/download/v1.21.1/cert-manager.crds.yaml",
+)
+# github.com/external-secrets/external-secrets/releases
+EXTERNAL_SECRETS = Bundle(
+    "external-secrets",
+    "v2.12.0",
+    "https://raw.githubusercontent.com/external-secrets/external-secrets/v2.12.0/deploy/crds/bundle.yaml",
+)
+# github.com/kedacore/keda/releases
+KEDA = Bundle(
+    "keda",
+    "v2.21.0",
+    "https://github.com/kedacore/keda/releases/download/v2.21.0/keda-2.21.0-crds.yaml",
+)
+# github.com/kubernetes-sigs/agent-sandbox/releases
+AGENT_SANDBOX = Bundle(
+    "agent-sandbox",
+    "v1.0.5",
+    "https://github.com/kubernetes-sigs/agent-sandbox/releases/download/v1.0.5/sandbox-with-extensions.yaml",
+)
+# github.com/argoproj/argo-rollouts/releases
+ARGO_ROLLOUTS = Bundle(
+    "argo-rollouts",
+    "v1.9.0",
+    "https://raw.githubusercontent.com/argoproj/argo-rollouts/v1.9.0/manifests/crds/rollout-crd.yaml",
+)
+# github.com/argoproj/argo-cd/releases
+ARGO_CD_PROJECT = Bundle(
+    "argo-cd-appproject",
+    "v3.4.4",
+    "https://raw.githubusercontent.com/argoproj/argo-cd/v3.4.4/manifests/crds/appproject-crd.yaml",
+)
+ARGO_CD_APPLICATION = Bundle(
+    "argo-cd-application",
+    "v3.4.4",
+    "https://raw.githubusercontent.com/argoproj/argo-cd/v3.4.4/manifests/crds/application-crd.yaml",
+)
+# github.com/prometheus-operator/prometheus-operator/releases
+PROMETHEUS = Bundle(
+    "prometheus-operator",
+    "v0.93.0",
+    "https://github.com/prometheus-operator/prometheus-operator/releases/download/v0.93.0/stripped-down-crds.yaml",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomKind:
+    """One custom resource in the version we write."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    scope: Literal["Namespaced", "Cluster"]
+    bundle: Bundle
+
+    @property
+    def name(self) -> str:
+        """The name of its CustomResourceDefinition."""
+        return f"{self.plural}.{self.group}"
+
+    @property
+    def api_version(self) -> str:
+        """As it stands in a manifest."""
+        return f"{self.group}/{self.version}"
+
+
+def _kind(group: str, version: str, kind: str, plural: str, bundle: Bundle) -> CustomKind:
+    return CustomKind(group, version, kind, plural, "Namespaced", bundle)
+
+
+CUSTOM_KINDS: tuple[CustomKind, ...] = (
+    _kind("agents.x-k8s.io", "v1beta1", "Sandbox", "sandboxes", AGENT_SANDBOX),
+    _kind(
+        "extensions.agents.x-k8s.io",
+        "v1beta1",
+        "SandboxTemplate",
+        "sandboxtemplates",
+        AGENT_SANDBOX,
+    ),
+    _kind(
+        "extensions.agents.x-k8s.io",
+        "v1beta1",
+        "SandboxWarmPool",
+        "sandboxwarmpools",
+        AGENT_SANDBOX,
+    ),
+    _kind("extensions.agents.x-k8s.io", "v1beta1", "SandboxClaim", "sandboxclaims", AGENT_SANDBOX),
+    _kind("argoproj.io", "v1alpha1", "AppProject", "appprojects", ARGO_CD_PROJECT),
+    _kind("argoproj.io", "v1alpha1", "Application", "applications", ARGO_CD_APPLICATION),
+    _kind("argoproj.io", "v1alpha1", "Rollout", "rollouts", ARGO_ROLLOUTS),
+    _kind("cert-manager.io", "v1", "Certificate", "certificates", CERT_MANAGER),
+    _kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets", EXTERNAL_SECRETS),
+    _kind("external-secrets.io", "v1", "SecretStore", "secretstores", EXTERNAL_SECRETS),
+    _kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects", KEDA),
+    _kind("monitoring.coreos.com", "v1", "PodMonitor", "podmonitors", PROMETHEUS),
+    _kind("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", PROMETHEUS),
+    _kind("networking.istio.io", "v1", "DestinationRule", "destinationrules", ISTIO),
+    _kind("networking.istio.io", "v1", "ServiceEntry", "serviceentries", ISTIO),
+    _kind("networking.istio.io", "v1", "Sidecar", "sidecars", ISTIO),
+    _kind("networking.istio.io", "v1", "VirtualService", "virtualservices", ISTIO),
+    _kind("security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies", ISTIO),
+    _kind("security.istio.io", "v1", "PeerAuthentication", "peerauthentications", ISTIO),
+)
+
+_OPEN_SCHEMA: Object = {
+    "type": "object",
+    "x-kubernetes-preserve-unknown-fields": True,
+}
+
+
+def open_crd(kind: CustomKind) -> Object:
+    """A definition that accepts any field: our own words, made from the table alone."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": kind.name, "annotations": {"aspora.io/schema": "open"}},
+        "spec": {
+            "group": kind.group,
+            "scope": kind.scope,
+            "names": {
+                "kind": kind.kind,
+                "plural": kind.plural,
+                "singular": kind.kind.lower(),
+                "listKind": f"{kind.kind}List",
+            },
+            "versions": [
+                {
+                    "name": kind.version,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": _OPEN_SCHEMA},
+                    "subresources": {"status": {}},
+                }
+            ],
+        },
+    }
+
+
+def is_open(crd: Object) -> bool:
+    """Whether the definition checks no fields."""
+    return bool(crd["metadata"].get("annotations", {}).get("aspora.io/schema") == "open")
+
+
+def owned(crd: Object) -> Object:
+    """The definition as we register it: our owner label, no status, no bookkeeping."""
+    meta = crd["metadata"]
+    clean: Object = {
+        "name": meta["name"],
+        "labels": {**meta.get("labels", {}), **names.platform_labels()},
+    }
+    if meta.get("annotations"):
+        clean["annotations"] = meta["annotations"]
+    return {
+        "apiVersion": crd["apiVersion"],
+        "kind": crd["kind"],
+        "metadata": clean,
+        "spec": _without_conversion(crd["spec"]),
+    }
+
+
+def _without_conversion(spec: Object) -> Object:
+    """No conversion webhook: its server may not run yet, and we write the stored version only."""
+    kept = {key: value for key, value in spec.items() if key != "conversion"}
+    stored = [version for version in kept["versions"] if version.get("storage")]
+    return kept if "conversion" not in spec else kept | {"versions": stored}
+
+
+def pick(found: Iterable[Object]) -> dict[str, Object]:
+    """Of any documents, the definitions of CUSTOM_KINDS that serve the version we write."""
+    wanted = {kind.name: kind.version for kind in CUSTOM_KINDS}
+    picked: dict[str, Object] = {}
+    for document in found:
+        if not isinstance(document, dict) or document.get("kind") != "CustomResourceDefinition":
+            continue
+        version = wanted.get(document["metadata"]["name"])
+        served = [v["name"] for v in document["spec"]["versions"] if v.get("served")]
+        if version in served:
+            picked[document["metadata"]["name"]] = owned(document)
+    return picked

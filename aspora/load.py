@@ -1,0 +1,165 @@
+"""From files to models: every problem of every file, or domains that hold.
+
+Nothing is half-loaded: `load` answers either problems or the whole platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from aspora import rules, yamldoc
+from aspora.errors import InvalidInput, UsageError
+from aspora.model_keys import allowed_keys
+from aspora.models import Domain
+from aspora.problems import Problem, format_path, schema_problems
+from aspora.stack import PREFIX, StackSettings
+
+DOMAIN_FILE = "domain.yaml"
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class DomainFile:
+    """A domain with the file it came from."""
+
+    file: str
+    document: yamldoc.Document
+    domain: Domain
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The outcome: `files` of all domains that could be read, and every problem found."""
+
+    files: tuple[DomainFile, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def domains(self) -> tuple[Domain, ...]:
+        """The models alone."""
+        return tuple(file.domain for file in self.files)
+
+
+def find(paths: Sequence[Path]) -> list[Path]:
+    """The domain files under `paths`: files as they are, folders searched one level deep.
+
+    Raises UsageError when a path does not exist or a folder holds no domain file.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            own = path / DOMAIN_FILE
+            inside = [own] if own.is_file() else sorted(path.glob(f"*/{DOMAIN_FILE}"))
+            if not inside:
+                raise UsageError(
+                    f"{path} holds no {DOMAIN_FILE}",
+                    hint=f"a domain lives in domains/<domain>/{DOMAIN_FILE}",
+                )
+            found += inside
+        elif path.exists() or path.is_symlink():
+            found.append(path)
+        else:
+            raise UsageError(f"{path} does not exist", hint="name a folder or a domain.yaml")
+    return list(dict.fromkeys(found))
+
+
+def load(paths: Sequence[Path], settings: StackSettings) -> Loaded:
+    """Read, check and cross-check the domain files under `paths` for one stack."""
+    files: list[DomainFile] = []
+    problems: list[Problem] = []
+    unread: set[str] = set()
+    for path in find(paths):
+        outcome = _domain(path)
+        if isinstance(outcome, DomainFile):
+            files.append(outcome)
+        else:
+            problems += outcome
+            unread.add(path.parent.name)
+    for finding in rules.check([file.domain for file in files], settings, frozenset(unread)):
+        file = files[finding.file]
+        problems.append(
+            Problem(
+                code=finding.code,
+                path=format_path(finding.path),
+                message=finding.message,
+                position=file.document.position(finding.path),
+                hint=finding.hint,
+            )
+        )
+    return Loaded(tuple(files), tuple(sorted(problems)))
+
+
+def load_or_raise(paths: Sequence[Path], settings: StackSettings) -> tuple[Domain, ...]:
+    """The domains, or InvalidInput with every problem."""
+    loaded = load(paths, settings)
+    if loaded.problems:
+        raise InvalidInput(loaded.problems)
+    return loaded.domains
+
+
+def _domain(path: Path) -> DomainFile | list[Problem]:
+    shown = path.as_posix()
+    document = yamldoc.load(path)
+    if document.problems:
+        return list(document.problems)
+    domain = validate(Domain, document.data, document)
+    if isinstance(domain, list):
+        return domain
+    if path.name == DOMAIN_FILE and path.resolve().parent.name != domain.name:
+        return [
+            Problem(
+                code="ASP315",
+                path="name",
+                message=(
+                    f'domain "{domain.name}" stands in the folder "{path.resolve().parent.name}"'
+                ),
+                position=document.position(("name",)),
+                hint="folder and name are the same: rename one of them",
+            )
+        ]
+    return DomainFile(shown, document, domain)
+
+
+def validate(
+    model: type[M], data: Any, document: yamldoc.Document, prefix: tuple[str, ...] = ()
+) -> M | list[Problem]:
+    """`data` as a `model`, or its problems at their places in `document`."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        return schema_problems(error, document, lambda path: allowed_keys(model, path), prefix)
+
+
+def load_stack(stack: str, root: Path) -> StackSettings:
+    """The settings of `stack` from `Pulumi.<stack>.yaml` in `root`.
+
+    Raises UsageError for an unknown stack, InvalidInput for settings that do not hold.
+    """
+    path = root / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
+        raise UsageError(
+            f'there is no stack "{stack}": {path} does not exist',
+            hint="known stacks: " + ", ".join(known) if known else "run it in the repository",
+        )
+    document = yamldoc.load(path)
+    problems = list(document.problems)
+    config = document.data.get("config") if isinstance(document.data, dict) else None
+    if not problems and not isinstance(config, dict):
+        problems = [_stack_problem(document, (), "the file has no `config:` mapping")]
+    if problems or not isinstance(config, dict):
+        raise InvalidInput(tuple(problems))
+    own = {key: value for key, value in config.items() if key.startswith(PREFIX)}
+    settings = validate(StackSettings, own, document, ("config",))
+    if isinstance(settings, list):
+        raise InvalidInput(tuple(settings))
+    return settings
+
+
+def _stack_problem(document: yamldoc.Document, path: tuple[str, ...], message: str) -> Problem:
+    return Problem("ASP401", format_path(path), message, document.position(path))

@@ -1,0 +1,87 @@
+"""Every name and label the platform gives, in one place: names are an API.
+
+Renaming an object means deleting and creating it, so what this module answers is covered by a
+golden list (tests/golden/). A name too long for its place is cut and gets eight hexadecimal
+digits of its SHA-256, never silently shortened: two long names stay two names.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import sha256
+
+PLATFORM_NAMESPACE = "aspora-platform"
+OBSERVABILITY_NAMESPACE = "aspora-observability"
+EGRESS_NAMESPACE = "istio-egress"
+SANDBOX_NAMESPACE = "agent-sandbox-system"
+ARGOCD_NAMESPACE = "argocd"
+
+OWNER_LABEL = "aspora.io/owner"
+DOMAIN_LABEL = "domain"
+TEAM_LABEL = "owner-team"
+COST_LABEL = "cost-center"
+RUNTIME_LABEL = "aspora.io/runtime"
+SANDBOX_LABEL = "aspora.io/sandbox"
+PLATFORM_OWNER = "platform"
+
+MANDATORY_LABELS = (DOMAIN_LABEL, TEAM_LABEL, COST_LABEL)
+"""Labels that every workload of a domain carries; an admission policy refuses it otherwise."""
+
+LABEL_LIMIT = 63
+CRONJOB_LIMIT = 52
+"""A Job adds 11 characters to its CronJob's name, and 63 is the limit of a pod's label."""
+
+
+@lru_cache(maxsize=65536)
+def fit(name: str, limit: int = LABEL_LIMIT) -> str:
+    """`name` when it has `limit` characters or fewer, else its head, a hyphen and a hash."""
+    if len(name) <= limit:
+        return name
+    digest = sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: limit - 9].rstrip('-')}-{digest}"
+
+
+def namespace(domain: str) -> str:
+    """The namespace of a domain: aspora-wealth."""
+    return f"aspora-{domain}"
+
+
+def skill_id(domain: str, agent: str | None, skill: str) -> str:
+    """The ID people use: ecm/manager/triage-and-assign, or fraud/detect-velocity."""
+    return f"{domain}/{agent}/{skill}" if agent else f"{domain}/{skill}"
+
+
+def workload(skill: str) -> str:
+    """The name of all of a skill's objects, from its ID; fits a CronJob and every suffix used."""
+    return fit(skill.replace("/", "-"), CRONJOB_LIMIT)
+
+
+def platform_labels() -> dict[str, str]:
+    """Labels of objects that belong to no domain."""
+    return {
+        "app.kubernetes.io/managed-by": "aspora",
+        "app.kubernetes.io/part-of": "aspora",
+        OWNER_LABEL: PLATFORM_OWNER,
+    }
+
+
+def domain_labels(domain: str, team: str, cost_center: str) -> dict[str, str]:
+    """Labels of every object of a domain."""
+    return {
+        "app.kubernetes.io/managed-by": "aspora",
+        "app.kubernetes.io/part-of": "aspora",
+        OWNER_LABEL: domain,
+        DOMAIN_LABEL: domain,
+        TEAM_LABEL: team,
+        COST_LABEL: cost_center,
+    }
+
+
+def secret_path(stack: str, domain: str, *parts: str) -> str:
+    """The name of a domain's entry in AWS Secrets Manager: aspora/prod/wealth/…"""
+    return "/".join(("aspora", stack, domain, *parts))
+
+
+def spiffe_id(domain: str, service_account: str) -> str:
+    """The identity in a workload's certificate, in Istio's own form."""
+    return f"spiffe://cluster.local/ns/{namespace(domain)}/sa/{service_account}"

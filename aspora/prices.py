@@ -1,0 +1,38 @@
+"""The price table of models, dated and with its source, in `aspora/data/model-prices.json`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPrice:
+    """USD per million tokens, as the provider lists them."""
+
+    input: float
+    output: float
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """Every model known, with the month the prices are from."""
+
+    as_of: str
+    source: str
+    models: dict[str, ModelPrice]
+
+
+@cache
+def model_prices() -> PriceTable:
+    """The table that ships with the package."""
+    text = resources.files("aspora").joinpath("data/model-prices.json").read_text("utf-8")
+    raw = json.loads(text)
+    models = {
+        name: ModelPrice(price["input"], price["output"])
+        for name, price in raw["models"].items()
+        if "input" in price and "output" in price
+    }
+    return PriceTable(raw["asOf"], raw["source"], models)

@@ -1,0 +1,151 @@
+"""Models to plain Kubernetes objects: pure, and the same bytes for the same input.
+
+The order of objects follows the domain files, so that a reader finds what they wrote; nothing
+here iterates over a set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from aspora import names
+from aspora.models import Delivery, Domain
+from aspora.render import argocd, cluster, guardrails, mesh, pods, secrets, workloads
+from aspora.render.objects import Object, Ref, named, ref
+from aspora.resolve import Workload
+from aspora.resolve import workloads as resolve
+from aspora.stack import StackSettings
+
+__all__ = ["DomainObjects", "Object", "Ref", "Rendered", "SkillObjects", "ref", "render"]
+
+
+@dataclass(frozen=True, slots=True)
+class SkillObjects:
+    """The objects of one skill, with its ID and where it stands in the domain file."""
+
+    id: str
+    name: str
+    kind: str
+    path: tuple[str | int, ...]
+    objects: tuple[Object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainObjects:
+    """The objects of one domain.
+
+    `guardrails` are always applied by Pulumi, `skills` by Pulumi or by Argo CD, and `handover`
+    (AppProject and Application) only exists when it is Argo CD.
+    """
+
+    name: str
+    delivery: Delivery
+    guardrails: tuple[Object, ...]
+    skills: tuple[SkillObjects, ...]
+    handover: tuple[Object, ...]
+
+    def __iter__(self) -> Iterator[Object]:
+        yield from self.guardrails
+        for skill in self.skills:
+            yield from skill.objects
+        yield from self.handover
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Everything a stack consists of, as far as it is Kubernetes objects."""
+
+    cluster: tuple[Object, ...]
+    domains: tuple[DomainObjects, ...]
+
+    def __iter__(self) -> Iterator[Object]:
+        yield from self.cluster
+        for domain in self.domains:
+            yield from domain
+
+
+def render(domains: Sequence[Domain], settings: StackSettings) -> Rendered:
+    """All objects of `domains` on the stack; the domains must have passed validation."""
+    resolved = [(domain, resolve(domain)) for domain in domains]
+    callers = _callers(resolved)
+    return Rendered(
+        tuple(cluster.cluster_objects(settings)),
+        tuple(_domain(domain, skills, callers, settings) for domain, skills in resolved),
+    )
+
+
+def _callers(
+    resolved: Iterable[tuple[Domain, tuple[Workload, ...]]],
+) -> Mapping[str, list[str]]:
+    """For each skill that other agents call: the principals of their workloads."""
+    principals: dict[str, list[str]] = {}
+    for domain, skills in resolved:
+        for workload in skills:
+            identity = names.spiffe_id(domain.name, workload.name).removeprefix("spiffe://")
+            for called in workload.agent.calls:
+                principals.setdefault(called, []).append(identity)
+    return principals
+
+
+def _domain(
+    domain: Domain,
+    skills: tuple[Workload, ...],
+    callers: Mapping[str, list[str]],
+    settings: StackSettings,
+) -> DomainObjects:
+    labels = names.domain_labels(domain.name, domain.owner.team, domain.owner.cost_center)
+    rails = [
+        guardrails.namespace(domain, labels),
+        guardrails.resource_quota(domain, labels),
+        guardrails.limit_range(domain, labels),
+        *guardrails.network_policies(domain, skills, labels, settings),
+        *guardrails.team_rights(domain, labels),
+        *secrets.secret_store(domain, labels, settings),
+        guardrails.pod_monitor(domain, labels),
+        *mesh.service_entries(domain, labels),
+    ]
+    if domain.sandbox.runtime == "runc":
+        rails += mesh.sidecar_objects(domain, labels)
+    rails += [
+        mesh.caller_policy(workload, labels, callers[workload.id])
+        for workload in skills
+        if workload.id in callers
+    ]
+    rendered = tuple(_skill(workload, settings) for workload in skills)
+    handover: tuple[Object, ...] = ()
+    if domain.delivery == "argocd":
+        applied = [obj for skill in rendered for obj in skill.objects]
+        handover = (
+            argocd.project(domain, labels, settings, applied),
+            argocd.application(domain, labels, settings),
+        )
+    return DomainObjects(domain.name, domain.delivery, tuple(rails), rendered, handover)
+
+
+def _skill(workload: Workload, settings: StackSettings) -> SkillObjects:
+    labels = pods.labels(workload)
+    space = workload.namespace
+    config = pods.settings_data(workload, settings)
+    template = pods.pod_template(workload, settings, config)
+    objects = [
+        named("v1", "ServiceAccount", workload.name, space, labels)
+        | {"automountServiceAccountToken": False},
+        named("v1", "ConfigMap", workload.name, space, labels) | {"data": config},
+        secrets.gateway_key(workload, labels, settings),
+        secrets.certificate(workload, labels),
+    ]
+    if workload.kind == "cron":
+        objects.append(workloads.cron_job(workload, template, labels))
+    elif workload.kind == "sessions":
+        objects += workloads.sandbox_pool(workload, template, labels, settings)
+    else:
+        objects += [
+            *workloads.services(workload, labels, settings),
+            *mesh.destination_rules(workload, labels, settings),
+            mesh.virtual_service(workload, labels, settings),
+            workloads.service_workload(workload, template, labels, settings),
+            workloads.scaled_object(workload, labels, settings),
+            workloads.disruption_budget(workload, labels),
+        ]
+    return SkillObjects(workload.id, workload.name, workload.kind, workload.path, tuple(objects))

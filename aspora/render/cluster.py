@@ -1,0 +1,85 @@
+"""What stands once in a cluster, whatever the domains: runtime, priorities, admission policies."""
+
+from __future__ import annotations
+
+from aspora import names
+from aspora.render import admission
+from aspora.render.objects import Object, named
+from aspora.stack import StackSettings
+
+PRIORITIES: tuple[tuple[str, int, str], ...] = (
+    ("critical", 100_000, "Answers a customer who waits, or stops a fraud."),
+    ("standard", 10_000, "What agents do all day."),
+    ("batch", 1_000, "Can wait for a node: scheduled work and experiments."),
+)
+"""Below 1,000,000,000, so that the cluster's own system classes always win."""
+
+GVISOR_NODES = {names.RUNTIME_LABEL: "gvisor"}
+
+
+def runtime_class(settings: StackSettings) -> Object:
+    """gVisor's handler, the nodes that have it and what it takes of them for each pod."""
+    overhead = settings.sandbox_overhead
+    return named("node.k8s.io/v1", "RuntimeClass", "gvisor", None, names.platform_labels()) | {
+        "handler": "runsc",
+        "overhead": {
+            "podFixed": {
+                "cpu": f"{overhead.cpu_millis}m",
+                "memory": f"{overhead.memory_mib}Mi",
+            }
+        },
+        "scheduling": {
+            "nodeSelector": GVISOR_NODES,
+            "tolerations": [
+                {
+                    "key": names.RUNTIME_LABEL,
+                    "operator": "Equal",
+                    "value": "gvisor",
+                    "effect": "NoSchedule",
+                }
+            ],
+        },
+    }
+
+
+def priority_classes() -> list[Object]:
+    """Three of them; none preempts within its own class and none is the default."""
+    labels = names.platform_labels()
+    return [
+        named("scheduling.k8s.io/v1", "PriorityClass", f"aspora-{name}", None, labels)
+        | {
+            "value": value,
+            "globalDefault": False,
+            "preemptionPolicy": "Never" if name == "batch" else "PreemptLowerPriority",
+            "description": why,
+        }
+        for name, value, why in PRIORITIES
+    ]
+
+
+def platform_namespaces() -> list[Object]:
+    """The namespaces that domain objects refer to; what runs in them comes with the services."""
+    levels = {
+        names.PLATFORM_NAMESPACE: "restricted",
+        names.ARGOCD_NAMESPACE: "restricted",
+    }
+    return [
+        named(
+            "v1",
+            "Namespace",
+            name,
+            None,
+            names.platform_labels() | {"pod-security.kubernetes.io/enforce": level},
+        )
+        for name, level in levels.items()
+    ]
+
+
+def cluster_objects(settings: StackSettings) -> list[Object]:
+    """Everything of cluster scope, in the order it is applied."""
+    return [
+        *platform_namespaces(),
+        runtime_class(settings),
+        *priority_classes(),
+        *admission.policies(settings),
+    ]

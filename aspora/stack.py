@@ -1,0 +1,104 @@
+"""The settings of a stack, as `Pulumi.<stack>.yaml` holds them under `config:`.
+
+One model for both readers: the core reads the file, to render without an engine, and `infra`
+reads the same keys through `pulumi.Config`. Names that AWS makes up are not here: they never
+appear in a rendered object.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from aspora.fields import Cidr, Flag, Host, Model, Text, named, whole
+
+PREFIX = "aspora:"
+"""Pulumi's namespace of our keys: `aspora:environment` and so on."""
+
+Environment = Literal["local", "staging", "prod"]
+Region = Annotated[str, named(r"^[a-z]{2}(-[a-z]+)+-\d$", "AWS region", "us-east-1")]
+Version = Annotated[str, named(r"^1\.\d{2}$", "Kubernetes minor version", '"1.37"')]
+Registry = Annotated[
+    str,
+    named(r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$", "registry host", "ghcr.io"),
+]
+
+
+class Network(Model):
+    """Address ranges that NetworkPolicies have to name, since no label stands for them."""
+
+    vpc_cidr: Cidr = Field(description="The VPC.")
+    node_cidrs: tuple[Cidr, ...] = Field(min_length=1, description="Subnets of nodes and pods.")
+    database_cidrs: tuple[Cidr, ...] = Field(
+        min_length=1, description="Subnets of PostgreSQL and Valkey."
+    )
+    endpoint_cidrs: tuple[Cidr, ...] = Field(
+        min_length=1, description="Subnets of the interface endpoints, S3's among them."
+    )
+
+
+class Cluster(Model):
+    """The Kubernetes cluster of the stack."""
+
+    name: Text = Field(description="Its name in EKS.")
+    version: Version = Field(description="Kubernetes minor version.")
+
+
+class Images(Model):
+    """Where the images of agents come from."""
+
+    registry: Registry = Field(description="Put before every image of a domain file.")
+    allowed: tuple[Registry, ...] = Field(
+        (), description="Further prefixes the admission policy lets domain pods use."
+    )
+
+
+class GitOps(Model):
+    """Where Argo CD finds the rendered objects of domains with `delivery: argocd`."""
+
+    repo_url: Text = Field(alias="repoURL", description="The Git repository.")
+    branch: Text = Field(description="The branch that CI writes the rendered tree to.")
+    path: Text = Field("rendered", description="The folder in it; one sub-folder a domain.")
+
+
+class SandboxOverhead(Model):
+    """What gVisor itself takes of a node for each pod (RuntimeClass overhead)."""
+
+    cpu_millis: Annotated[int, whole(0, 4000, 100)] = Field(
+        100, description="Millicores. Not measured yet: a starting value."
+    )
+    memory_mib: Annotated[int, whole(0, 8192, 128)] = Field(
+        128, alias="memoryMiB", description="MiB. Not measured yet: a starting value."
+    )
+
+
+class StackSettings(Model):
+    """Everything in which one stack differs from another."""
+
+    model_config = ConfigDict(alias_generator=lambda name: PREFIX + to_camel(name))
+
+    environment: Environment = Field(description="What the stack is for; prod is strictest.")
+    region: Region = Field(description="AWS region.")
+    cluster: Cluster = Field(description="The Kubernetes cluster.")
+    network: Network = Field(description="Address ranges.")
+    images: Images = Field(description="Where images come from.")
+    public_host: Host = Field(description="Host name of the ingress gateway.")
+    gitops: GitOps = Field(description="Where Argo CD reads.")
+    progressive_delivery: Flag = Field(
+        default=True, description="Service skills are Argo Rollouts; else plain Deployments."
+    )
+    sandbox_overhead: SandboxOverhead = Field(
+        SandboxOverhead(), description="What gVisor takes for each pod."
+    )
+
+    @property
+    def digests_required(self) -> bool:
+        """Whether an image has to be pinned by digest: in prod only."""
+        return self.environment == "prod"
+
+    @property
+    def allowed_registries(self) -> tuple[str, ...]:
+        """Prefixes, each ending in a slash, that the admission policy accepts."""
+        return tuple(f"{host}/" for host in (self.images.registry, *self.images.allowed))

@@ -1,0 +1,1 @@
+"""Pulumi ComponentResources: plain objects of the core, registered as they are."""

@@ -1,0 +1,30 @@
+"""What stands once in a cluster: RuntimeClass, PriorityClasses, admission policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components.base import register
+
+
+@dataclass(frozen=True)
+class ClusterPoliciesArgs:
+    """`objects` as the core rendered them, in the order they are applied."""
+
+    objects: tuple[Mapping[str, Any], ...]
+    waits_for: tuple[pulumi.Resource, ...] = ()
+
+
+class ClusterPolicies(pulumi.ComponentResource):
+    """The objects of cluster scope; domains come after them."""
+
+    def __init__(
+        self, name: str, args: ClusterPoliciesArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("aspora:platform:ClusterPolicies", name, None, opts)
+        self.objects = register(args.objects, self, depends_on=args.waits_for)
+        self.register_outputs({"count": len(args.objects)})

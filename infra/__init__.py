@@ -1,0 +1,1 @@
+"""The composition root: stack settings and the order of the layers."""

@@ -1,0 +1,126 @@
+"""What the engine tells while it works: progress, a summary, and why it failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aspora.errors import LocalPlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pulumi.automation.events import DiagnosticEvent, EngineEvent, StepEventMetadata
+
+_CHANGES = ("create", "update", "replace", "delete")
+_ENGINE_ONLY = "pulumi:"  # the stack itself, providers
+_PREFIXES = ("Preview failed: ", "an unhandled error occurred: ", "error: ")
+_NO_NEWS = frozenset(("preview failed", "update failed", "destroy failed", "refresh failed"))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run changed, or a preview would: counts, and (operation, URN) of each change.
+
+    The stack itself and the providers are not counted.
+    """
+
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    changes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One resource began (`finished` False) or ended; `done` counts those that ended so far."""
+
+    operation: str
+    urn: str
+    finished: bool
+    done: int
+
+    @property
+    def name(self) -> str:
+        """The resource's name, the last part of its URN."""
+        return self.urn.rpartition("::")[2]
+
+
+@dataclass
+class Record:
+    """Takes the engine's events as they come, in the engine's thread."""
+
+    listener: Callable[[Tick], None] | None = None
+    operations: dict[str, str] = field(default_factory=dict)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+    def __call__(self, event: EngineEvent) -> None:
+        """Note one event and tell the listener."""
+        if event.diagnostic_event:
+            self._diagnose(event.diagnostic_event)
+        elif event.resource_pre_event:
+            self._step(event.resource_pre_event.metadata, finished=False)
+        elif event.res_outputs_event:
+            self._step(event.res_outputs_event.metadata, finished=True)
+
+    def summary(self) -> Summary:
+        """Counts and changes; meaningful once the engine has ended."""
+        found = list(self.operations.values())
+        changes = [(op, urn) for urn, op in self.operations.items() if op in _CHANGES]
+        return Summary(
+            created=found.count("create"),
+            updated=found.count("update"),
+            deleted=found.count("delete"),
+            replaced=found.count("replace"),
+            unchanged=found.count("same"),
+            changes=tuple(sorted(changes, key=lambda change: change[1])),
+        )
+
+    def failure(self, command: str, words: str) -> LocalPlatformError:
+        """The failed resources and why; `words` is all the CLI printed, used when it says no more.
+
+        A provider's message names its object, so the resource is named only where it does not.
+        """
+        lines = list(dict.fromkeys(_line(urn, message) for urn, message in self.errors))
+        if not lines:
+            return LocalPlatformError(f"the Pulumi engine failed: {_last_lines(words)}")
+        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+        return LocalPlatformError("\n  ".join((f"{command}: {count}", *lines)))
+
+    def _step(self, step: StepEventMetadata, *, finished: bool) -> None:
+        if not step.logical or step.type.startswith(_ENGINE_ONLY):
+            return
+        if finished:
+            self.operations[step.urn] = step.op.value
+        if self.listener:
+            self.listener(Tick(step.op.value, step.urn, finished, len(self.operations)))
+
+    def _diagnose(self, event: DiagnosticEvent) -> None:
+        message = event.message.strip()
+        if event.severity == "error" and message not in _NO_NEWS:
+            self.errors.append((event.urn or "", message))
+
+
+def _line(urn: str, message: str) -> str:
+    for prefix in _PREFIXES:
+        message = message.removeprefix(prefix)
+    head, trace, rest = message.partition("\nTraceback ")
+    if trace:
+        head = f"{head} ({rest.strip().splitlines()[-1]})"
+    name = urn.rpartition("::")[2]
+    return head if not name or name in head or _names_its_object(head) else f"{name}: {head}"
+
+
+def _names_its_object(message: str) -> bool:
+    """Whether it begins like "ConfigMap wealth/settings: "."""
+    words = message.partition(": ")[0].split()
+    return len(words) == 2 and words[0][:1].isupper()
+
+
+def _last_lines(words: str) -> str:
+    """The error lines among all the CLI printed."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return "; ".join(told or lines[-3:])

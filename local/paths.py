@@ -1,0 +1,98 @@
+"""Where the local platform keeps its files.
+
+Two folders: the cache (tools; expensive to make, safe to keep) and the state (the platform that
+runs now; `down` removes it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The two folders and what stands in them. All paths are absolute."""
+
+    cache: Path
+    state: Path
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> Paths:
+        """Folders named by ASPORA_CACHE and ASPORA_STATE, else the user's XDG folders."""
+        home = Path(env.get("HOME") or Path.home())
+        cache = _xdg(env, "XDG_CACHE_HOME", home / ".cache") / "aspora"
+        state = _xdg(env, "XDG_STATE_HOME", home / ".local" / "state") / "aspora" / "local"
+        return cls(
+            cache=_named(env, "ASPORA_CACHE", home) or cache,
+            state=_named(env, "ASPORA_STATE", home) or state,
+        )
+
+    @property
+    def tools(self) -> Path:
+        """Finished tools, one folder each."""
+        return self.cache / "tools"
+
+    @property
+    def build_logs(self) -> Path:
+        """What `go build` and pip printed, one file a tool."""
+        return self.cache / "logs"
+
+    @property
+    def go(self) -> Path:
+        """Go's own caches: modules and compiled packages."""
+        return self.cache / "go"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a command works on the local platform."""
+        return self.state / "lock"
+
+    @property
+    def cluster(self) -> Path:
+        """The control plane: etcd's data, certificates, ports."""
+        return self.state / "cluster"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.state / "kubeconfig"
+
+    @property
+    def pulumi(self) -> Path:
+        """Pulumi's file backend and work folder."""
+        return self.state / "pulumi"
+
+    @property
+    def moto(self) -> Path:
+        """Which moto server runs, and where."""
+        return self.state / "moto.json"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the processes that run."""
+        return self.state / "logs"
+
+    @property
+    def dirty(self) -> Path:
+        """Exists while an `up` has begun and not ended."""
+        return self.state / "dirty"
+
+
+def _xdg(env: Mapping[str, str], name: str, default: Path) -> Path:
+    """The XDG base folder; the specification has relative values ignored."""
+    value = env.get(name, "")
+    return Path(value) if Path(value).is_absolute() else default
+
+
+def _named(env: Mapping[str, str], name: str, home: Path) -> Path | None:
+    value = env.get(name, "")
+    if not value:
+        return None
+    if value == "~" or value.startswith("~/"):
+        return (home / value[2:]).absolute()
+    return Path(value).absolute()

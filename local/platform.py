@@ -1,0 +1,245 @@
+"""The local platform as a whole: up, preview and down, and how they recover.
+
+`up` begins by writing a marker and ends by removing it. Whoever finds the marker knows that an
+`up` was killed: the engine's state cannot be trusted then. It is forgotten, every object is
+applied again (apply is idempotent) and what nobody wants any more is found by its owner label.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aspora import names
+from aspora.errors import EnvironmentFailure, LocalPlatformError
+from aspora.load import load_or_raise, load_stack
+from aspora.render import Rendered, render
+from aspora.stack import StackSettings
+from local import controlplane, lock, moto_server, nodes, toolchain
+from local.discovery import Ref, ref_of
+from local.kube import KubeClient
+from local.paths import Paths
+from local.progress import Progress, Step
+
+if TYPE_CHECKING:
+    from infra.definitions import Definitions
+    from local.engine import Engine, Summary, Tick
+
+STACK = "local"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the files ask for: read and checked before anything is started."""
+
+    settings: StackSettings
+    rendered: Rendered
+
+    @property
+    def count(self) -> int:
+        """How many Kubernetes objects."""
+        return sum(1 for _ in self.rendered)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did or, for a preview, would do."""
+
+    summary: Summary
+    removed: int
+    definitions: Definitions
+
+
+def read(root: Path, domains: Sequence[Path] = ()) -> Wanted:
+    """The local stack's settings and objects; raises InvalidInput with every problem."""
+    settings = load_stack(STACK, root)
+    loaded = load_or_raise(list(domains) or [root / "domains"], settings)
+    return Wanted(settings, render(loaded, settings))
+
+
+def up(wanted: Wanted, paths: Paths, progress: Progress) -> Outcome:
+    """Bring everything up, or to what `wanted` says; safe to repeat after any failure."""
+    with lock.hold(paths, "up"):
+        tools = toolchain.ensure(tuple(toolchain.TOOLS), paths, progress, env=os.environ)
+        plane = controlplane.up(tools, paths, progress)
+        moto = moto_server.up(paths, progress)
+        client = KubeClient.from_kubeconfig(plane.kubeconfig)
+        nodes.ensure(client)
+        definitions = _definitions(paths, progress)
+        forget = plane.created or moto.created or paths.dirty.exists()
+        mark_begun(paths)
+        with _engine(wanted, definitions, client, moto, tools["pulumi"], paths) as engine:
+            if forget:
+                engine.reset_state()
+            summary = _apply(engine, wanted, progress)
+        removed = _sweep(client, wanted, definitions, progress) if forget else 0
+        paths.dirty.unlink(missing_ok=True)
+        return Outcome(summary, removed, definitions)
+
+
+def preview(wanted: Wanted, paths: Paths, progress: Progress) -> Outcome:
+    """What `up` would change, with every object tried at the API server as a dry run."""
+    plane, moto = controlplane.status(paths), moto_server.status(paths)
+    if plane is None or moto is None or paths.dirty.exists():
+        raise LocalPlatformError(
+            "the last `aspora up` was cut short"
+            if paths.dirty.exists()
+            else "the local platform is not up",
+            hint="run `aspora up` first",
+        )
+    with lock.hold(paths, "preview"):
+        tools = toolchain.ensure(("pulumi",), paths, progress, env=os.environ)
+        client = KubeClient.from_kubeconfig(plane.kubeconfig)
+        definitions = _definitions(paths, progress)
+        with (
+            _engine(wanted, definitions, client, moto, tools["pulumi"], paths) as engine,
+            progress.step("Previewing") as step,
+        ):
+            summary = engine.preview(_follow(step, wanted))
+        return Outcome(summary, 0, definitions)
+
+
+def down(paths: Paths, progress: Progress) -> bool:
+    """Stop everything and remove every file outside the cache; False when nothing was up."""
+    if not paths.state.exists():
+        return False
+    with lock.hold(paths, "down"):
+        from local.engine_state import EngineState
+
+        EngineState(paths.pulumi, _project(), STACK).end_leftovers()
+        controlplane.down(paths, progress)
+        moto_server.down(paths, progress)
+        for folder in (paths.pulumi, paths.logs, paths.cluster):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (paths.dirty, paths.kubeconfig):
+            file.unlink(missing_ok=True)
+    return True
+
+
+def mark_begun(paths: Paths) -> None:
+    """Write the marker, and make sure that it is on the disk before anything is changed."""
+    try:
+        with paths.dirty.open("w") as marker:
+            marker.write("an `aspora up` has begun and not ended\n")
+            marker.flush()
+            os.fsync(marker.fileno())
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"{paths.dirty} cannot be written: {error.strerror}",
+            hint=f"free some space there, or set ASPORA_STATE to another folder than {paths.state}",
+        ) from None
+
+
+def desired(wanted: Wanted, definitions: Definitions) -> set[Ref]:
+    """Every object that may carry an owner label."""
+    return {ref_of(obj) for obj in (*wanted.rendered, *definitions.documents)}
+
+
+def _definitions(paths: Paths, progress: Progress) -> Definitions:
+    from infra.definitions import find
+
+    found = find(os.environ, paths.cache, progress.note)
+    if not found.strict:
+        progress.note(
+            f"{len(found.open_kinds)} kinds of custom resources have open schemas: their fields"
+            " are not checked (set ASPORA_CRDS to a folder of definitions)"
+        )
+    return found
+
+
+@contextmanager
+def _engine(
+    wanted: Wanted,
+    definitions: Definitions,
+    client: KubeClient,
+    moto: moto_server.Moto,
+    cli: Path,
+    paths: Paths,
+) -> Iterator[Engine]:
+    """The engine with both stand-ins serving."""
+    from infra.program import Platform, declare
+    from local.engine import Engine
+    from local.providers.aws import serve_aws
+    from local.providers.kubernetes import serve_kubernetes
+
+    platform = Platform(wanted.settings, wanted.rendered, definitions.documents)
+    with (
+        serve_kubernetes(client) as kubernetes,
+        serve_aws(moto.url, region=wanted.settings.region) as aws,
+    ):
+        yield Engine(
+            cli,
+            paths,
+            lambda: declare(platform),
+            stack=STACK,
+            config={"aws:region": wanted.settings.region},
+            providers={"kubernetes": kubernetes.port, "aws": aws.port},
+            project=_project(),
+        )
+
+
+def _apply(engine: Engine, wanted: Wanted, progress: Progress) -> Summary:
+    """One run, and a second one when a domain's delivery is being handed over."""
+    from infra.program import DELIVERY_OUTPUT, HANDING_OVER
+
+    with progress.step("Applying with Pulumi") as step:
+        summary = engine.up(_follow(step, wanted))
+        step.done(shown(summary))
+    handing = [
+        domain
+        for domain, by in engine.outputs().get(DELIVERY_OUTPUT, {}).items()
+        if by == HANDING_OVER
+    ]
+    if handing:
+        with progress.step(f"Handing {', '.join(handing)} over to Argo CD") as step:
+            engine.up(_follow(step, wanted))
+    return summary
+
+
+def _follow(step: Step, wanted: Wanted) -> Callable[[Tick], None]:
+    total = wanted.count
+
+    def follow(tick: Tick) -> None:
+        if tick.finished:
+            step.update(f"{tick.done} of about {total} objects: {tick.name}")
+
+    return follow
+
+
+def _sweep(client: KubeClient, wanted: Wanted, definitions: Definitions, progress: Progress) -> int:
+    from local import sweep
+
+    found = sweep.orphans(client, names.OWNER_LABEL, desired(wanted, definitions))
+    if not found:
+        return 0
+    with progress.step(f"Removing {len(found)} objects that an earlier run left") as step:
+        count = sweep.remove(client, found)
+        step.done(f"{count} removed")
+    return count
+
+
+def shown(summary: Summary) -> str:
+    """`3 created, 1 updated, 290 unchanged`."""
+    parts = [
+        f"{count} {what}"
+        for what, count in (
+            ("created", summary.created),
+            ("updated", summary.updated),
+            ("replaced", summary.replaced),
+            ("deleted", summary.deleted),
+            ("unchanged", summary.unchanged),
+        )
+        if count
+    ]
+    return ", ".join(parts) or "nothing"
+
+
+def _project() -> str:
+    from infra.program import PROJECT
+
+    return PROJECT

@@ -1,0 +1,549 @@
+"""The engine: what it leaves on disk and says (fast), and the real one on a real API server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+import pulumi
+import pytest
+import yaml
+
+from aspora.errors import LocalPlatformError, ToolUnavailable
+from local.controlplane import ControlPlane
+from local.engine import Engine, Summary, Tick
+from local.engine_cli import Cli
+from local.engine_record import Record
+from local.engine_state import EngineState
+from local.kube import KubeClient
+from local.paths import Paths
+from local.providers.base import Server
+from local.providers.kubernetes import serve_kubernetes
+
+Object = dict[str, Any]
+
+# --- what a killed run leaves behind ------------------------------------------------------------
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> EngineState:
+    state = EngineState(tmp_path / "pulumi", "aspora", "local")
+    state.prepare({})
+    return state
+
+
+def write_checkpoint(state: EngineState, text: bytes) -> None:
+    state.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    state.checkpoint.write_bytes(text)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"\x00\x00", b"[]", b"null", b'{"version": 3}', b'{"checkpoint": 1}']
+)
+def test_a_checkpoint_that_cannot_be_read_is_forgotten(state: EngineState, text: bytes) -> None:
+    write_checkpoint(state, text)
+    state.prepare({})
+    assert not state.checkpoint.exists()
+
+
+def test_operations_that_never_ended_are_taken_out(state: EngineState) -> None:
+    latest = {"resources": [{"urn": "a"}], "pending_operations": [{"type": "creating"}]}
+    write_checkpoint(state, orjson.dumps({"version": 3, "checkpoint": {"latest": latest}}))
+    state.prepare({})
+    data = orjson.loads(state.checkpoint.read_bytes())
+    assert data == {"version": 3, "checkpoint": {"latest": {"resources": [{"urn": "a"}]}}}
+
+
+def test_locks_go_and_settings_are_written_anew(state: EngineState) -> None:
+    lock = state.backend / ".pulumi" / "locks" / "organization" / "aspora" / "local" / "x.json"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("{}")
+    settings = state.work / "Pulumi.local.yaml"
+    settings.write_text("encryptionsalt: v1:salt\nconfig:\n  aspora:old: '1'\n")
+    state.prepare({"aspora:new": "2"})
+    assert not lock.exists()
+    assert yaml.safe_load(settings.read_text()) == {
+        "encryptionsalt": "v1:salt",
+        "config": {"aspora:new": "2"},
+    }
+
+
+def test_an_engine_of_an_earlier_run_is_ended_and_no_other(
+    state: EngineState, tmp_path: Path
+) -> None:
+    program = tmp_path / "pulumi-of-a-test"
+    program.symlink_to("/bin/sleep")
+    ours = subprocess.Popen([program, "60"], cwd=state.work)
+    other = subprocess.Popen([program, "60"], cwd=tmp_path)
+    try:
+        state.end_leftovers()
+        assert ours.wait(timeout=5) is not None
+        assert other.poll() is None
+    finally:
+        for process in (ours, other):
+            process.kill()
+            process.wait()
+
+
+# --- the CLI and what it says -------------------------------------------------------------------
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_a_cli_that_is_none_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ToolUnavailable, match="cannot be started: No such file"):
+        Cli(tmp_path / "pulumi")
+    with pytest.raises(LocalPlatformError, match="is not a Pulumi CLI: hello"):
+        Cli(script(tmp_path / "other", "echo hello"))
+
+
+def test_the_users_own_settings_do_not_reach_the_cli(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PULUMI_ACCESS_TOKEN", "AWS_SECRET_ACCESS_KEY", "https_proxy"):
+        monkeypatch.setenv(name, "mine")
+    cli = Cli(script(tmp_path / "pulumi", '[ "$1" = version ] && echo v3.230.0 || env'))
+    result = cli.run(["up"], str(tmp_path), {"PULUMI_HOME": "/ours"})
+    assert "PULUMI_HOME=/ours" in result.stdout.splitlines()
+    assert "mine" not in result.stdout
+
+
+def test_an_interrupt_stops_the_engine_and_waits_for_it(tmp_path: Path) -> None:
+    program = script(
+        tmp_path / "pulumi",
+        f'[ "$1" = version ] && echo v3.230.0 && exit\n'
+        f"trap 'echo stopped > {tmp_path}/end; exit 1' INT\n"
+        f"echo $$ > {tmp_path}/pid\nwhile :; do sleep 0.05; done",
+    )
+    cli = Cli(program)
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def interrupt() -> None:
+        while not (tmp_path / "pid").exists():
+            time.sleep(0.02)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        cli.run(["up"], str(tmp_path), {})
+    thread.join()
+    assert (tmp_path / "end").read_text() == "stopped\n"
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def failed(*errors: tuple[str, str], words: str = "") -> str:
+    return Record(errors=list(errors)).failure("up", words).message
+
+
+def test_a_failure_lists_each_resource_once_in_the_providers_words() -> None:
+    urn = "urn:pulumi:local::aspora::aws:s3/bucket:Bucket::logs"
+    message = failed(
+        (urn, "Preview failed: ConfigMap a/b: no such field"),
+        (urn, "ConfigMap a/b: no such field"),
+        (urn, "it is full"),
+        ("", "an unhandled error occurred: it broke\nTraceback (most recent call last):\n x\nE: y"),
+    )
+    assert message.splitlines() == [
+        "up: 3 problems",
+        "  ConfigMap a/b: no such field",
+        "  logs: it is full",
+        "  it broke (E: y)",
+    ]
+
+
+def test_a_failure_without_diagnostics_shows_the_cli_s_last_words() -> None:
+    words = " code: 255\n stdout: \n stderr: noise\nerror: no space left on device\n"
+    assert failed(words=words) == "the Pulumi engine failed: no space left on device"
+
+
+# --- the real engine ----------------------------------------------------------------------------
+
+
+class Manifest(pulumi.CustomResource):
+    def __init__(self, name: str, obj: Object, opts: pulumi.ResourceOptions | None = None) -> None:
+        version = obj["apiVersion"]
+        version = version if "/" in version else f"core/{version}"
+        super().__init__(f"kubernetes:{version}:{obj['kind']}", name, obj, opts)
+
+
+def program(*objects: Object, prefix: str = "") -> Callable[[], None]:
+    """Namespaces first, everything else after its namespace."""
+
+    def run() -> None:
+        namespaces: dict[str, Manifest] = {}
+        for obj in sorted(objects, key=lambda obj: obj["kind"] != "Namespace"):
+            meta = obj["metadata"]
+            home = namespaces.get(meta.get("namespace", ""))
+            opts = pulumi.ResourceOptions(depends_on=[home] if home else [])
+            name = f"{prefix}{obj['kind']}-{meta.get('namespace', '')}-{meta['name']}"
+            made = Manifest(name, obj, opts)
+            if obj["kind"] == "Namespace":
+                namespaces[meta["name"]] = made
+        pulumi.export("count", len(objects))
+
+    return run
+
+
+def namespace_of(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def config_map(namespace: str, name: str = "settings", **fields: Any) -> Object:
+    meta = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, **fields}
+
+
+def deployment(namespace: str, app: str = "web", image: str = "example.test/web:1") -> Object:
+    labels = {"app": app}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": image}]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": namespace},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod},
+    }
+
+
+class Lab:
+    """One stack on the shared API server."""
+
+    def __init__(self, cli: Path, client: KubeClient, server: Server, paths: Paths) -> None:
+        self.cli, self.client, self.server, self.paths = cli, client, server, paths
+
+    def engine(self, run: Callable[[], None], **options: Any) -> Engine:
+        providers = options.pop("providers", {"kubernetes": self.server.port})
+        return Engine(
+            self.cli, self.paths, run, stack="local", config={}, providers=providers, **options
+        )
+
+    def of(self, *objects: Object) -> Engine:
+        return self.engine(program(*objects))
+
+    def uid(self, obj: Object) -> str:
+        live = self.client.get(obj)
+        assert live is not None
+        return str(live["metadata"]["uid"])
+
+
+@pytest.fixture
+def lab(engine_tools: dict[str, Path], cluster: KubeClient, tmp_path: Path) -> Iterator[Lab]:
+    paths = Paths(cache=tmp_path / "cache", state=tmp_path / "state")
+    with serve_kubernetes(cluster, delete_seconds=30) as server:
+        yield Lab(engine_tools["pulumi"], cluster, server, paths)
+
+
+def counts(summary: Summary) -> dict[str, int]:
+    names = ("created", "updated", "deleted", "replaced", "unchanged")
+    return {name: value for name in names if (value := getattr(summary, name))}
+
+
+@pytest.mark.engine
+def test_a_stack_from_its_first_day_to_its_last(lab: Lab, namespace: str) -> None:
+    one, two = config_map(namespace, "one", data={"a": "1"}), config_map(namespace, "two")
+    web = deployment(namespace)
+    ticks: list[Tick] = []
+
+    assert counts(lab.of(one, two, web).preview()) == {"created": 3}
+    assert lab.client.get(one) is None
+    first = lab.of(one, two, web).up(ticks.append)
+    assert counts(first) == {"created": 3}
+    assert {op for op, _ in first.changes} == {"create"}
+    ended = [tick for tick in ticks if tick.finished]
+    assert [tick.done for tick in ended] == [1, 2, 3]
+    assert {tick.name for tick in ended} == {urn.rpartition("::")[2] for _, urn in first.changes}
+    assert counts(lab.of(one, two, web).up()) == {"unchanged": 3}
+
+    before = lab.uid(web)
+    newer = deployment(namespace, image="example.test/web:2")
+    changed = lab.of(one, two, newer).up()
+    assert counts(changed) == {"updated": 1, "unchanged": 2}
+    assert [(op, urn.rpartition("::")[2]) for op, urn in changed.changes] == [
+        ("update", f"Deployment-{namespace}-web")
+    ]
+    assert lab.uid(web) == before
+
+    other = deployment(namespace, app="shop")
+    assert counts(lab.of(one, two, other).preview()) == {"replaced": 1, "unchanged": 2}
+    assert counts(lab.of(one, two, other).up()) == {"replaced": 1, "unchanged": 2}
+    assert lab.uid(web) != before
+
+    assert counts(lab.of(one, other).up()) == {"deleted": 1, "unchanged": 2}
+    assert lab.client.get(two) is None
+    engine = lab.of(one, other)
+    assert engine.outputs() == {"count": 2}
+    kinds = {entry["type"] for entry in engine.resources()}
+    assert {"kubernetes:core/v1:ConfigMap", "kubernetes:apps/v1:Deployment"} <= kinds
+    assert counts(engine.destroy()) == {"deleted": 2}
+    assert lab.client.get(one) is None
+    assert lab.client.get(web) is None
+
+
+@pytest.mark.engine
+def test_a_preview_finds_what_the_server_would_refuse(lab: Lab, namespace: str) -> None:
+    good, bad = config_map(namespace, "good"), config_map(namespace, "bad", dta={})
+    with pytest.raises(LocalPlatformError) as caught:
+        lab.of(good, bad).preview()
+    head, line = caught.value.message.splitlines()
+    assert head == "preview: 1 problem"
+    assert line.startswith(f"  ConfigMap {namespace}/bad: ")
+    assert line.endswith(".dta: field not declared in schema")
+
+
+@pytest.mark.engine
+def test_up_does_what_it_can_and_lists_all_that_was_refused(lab: Lab, namespace: str) -> None:
+    good = config_map(namespace, "good")
+    bad = [config_map(namespace, f"bad{number}", dta={}) for number in range(3)]
+    with pytest.raises(LocalPlatformError) as caught:
+        lab.of(good, *bad).up()
+    lines = caught.value.message.splitlines()
+    assert lines[0] == "up: 3 problems"
+    assert sorted(line.partition(": ")[0] for line in lines[1:]) == [
+        f"  ConfigMap {namespace}/bad{number}" for number in range(3)
+    ]
+    assert lab.client.get(good) is not None
+
+
+@pytest.mark.engine
+def test_namespaces_and_kinds_still_to_come_are_fine_in_a_preview(lab: Lab) -> None:
+    name = "to-come"
+    objects = (namespace_of(name), config_map(name), deployment(name))
+    assert counts(lab.of(*objects).preview()) == {"created": 3}
+    assert counts(lab.of(*objects).up()) == {"created": 3}
+    assert counts(lab.of().up()) == {"deleted": 3}
+    assert lab.client.get(namespace_of(name)) is None
+    assert counts(lab.of(*objects).up()) == {"created": 3}  # no trace of the old namespace
+    lab.of(*objects).destroy()
+
+
+@pytest.mark.engine
+def test_a_namespace_that_is_going_is_waited_for(lab: Lab) -> None:
+    name = "going"
+    objects = (namespace_of(name), config_map(name))
+    lab.of(*objects).up()
+    before = lab.uid(objects[0])
+    lab.client.delete(objects[0], wait_seconds=0)
+    assert counts(lab.of(*objects).up(refresh=True)) == {"created": 2}
+    assert lab.uid(objects[0]) != before
+    assert lab.client.get(objects[1]) is not None
+    lab.of(*objects).destroy()
+
+
+@pytest.mark.engine
+def test_a_lost_state_adopts_what_is_there(lab: Lab, namespace: str) -> None:
+    one, web = config_map(namespace, data={"a": "1"}), deployment(namespace)
+    lab.of(one, web).up()
+    uids = [lab.uid(one), lab.uid(web)]
+    engine = lab.of(one, web)
+    engine.reset_state()
+    assert counts(engine.up()) == {"created": 2}
+    assert [lab.uid(one), lab.uid(web)] == uids
+
+    other = deployment(namespace, app="shop")  # a field that cannot change, and nobody remembers
+    engine = lab.of(one, other)
+    engine.reset_state()
+    assert counts(engine.preview()) == {"created": 2}
+    assert counts(engine.up()) == {"created": 2}
+    assert lab.uid(one) == uids[0]
+    assert lab.uid(web) != uids[1]
+    engine.destroy()
+
+
+@pytest.mark.engine
+def test_a_fixed_field_of_a_stranger_is_refused(lab: Lab, namespace: str) -> None:
+    web = deployment(namespace)
+    lab.client.apply(web, field_manager="stranger")
+    with pytest.raises(LocalPlatformError, match=f"Deployment {namespace}/web: .*immutable"):
+        lab.of(deployment(namespace, app="shop")).up()
+    assert lab.client.get(web) is not None
+
+
+@pytest.mark.engine
+def test_a_renamed_resource_keeps_its_object(lab: Lab, namespace: str) -> None:
+    one = config_map(namespace)
+    lab.of(one).up()
+    before = lab.uid(one)
+    assert counts(lab.engine(program(one, prefix="new-")).up()) == {"created": 1, "deleted": 1}
+    assert lab.uid(one) == before
+    assert counts(lab.engine(program(one, prefix="new-")).destroy()) == {"deleted": 1}
+    assert lab.client.get(one) is None
+
+
+@pytest.mark.engine
+def test_a_refresh_repairs_what_others_changed(lab: Lab, namespace: str) -> None:
+    one, two = config_map(namespace, "one", data={"a": "1"}), config_map(namespace, "two")
+    web = deployment(namespace)
+    objects = (one, two, web)
+    lab.of(*objects).up()
+    assert counts(lab.of(*objects).up(refresh=True)) == {"unchanged": 3}
+    lab.client.delete(two)
+    lab.client.apply({**one, "data": {"a": "2", "b": "3"}}, field_manager="stranger")
+    assert counts(lab.of(*objects).up(refresh=True)) == {
+        "created": 1,
+        "updated": 1,
+        "unchanged": 1,
+    }
+    live = lab.client.get(one)
+    assert live is not None
+    assert live["data"]["a"] == "1"
+    assert lab.client.get(two) is not None
+    lab.of(*objects).destroy()
+
+
+@pytest.mark.engine
+def test_an_object_that_will_not_go_names_its_finalizer(lab: Lab, namespace: str) -> None:
+    held = config_map(namespace, "held")
+    held["metadata"]["finalizers"] = ["example.test/wait"]
+    with serve_kubernetes(lab.client, delete_seconds=0.5) as server:
+        engine = lab.engine(program(held), providers={"kubernetes": server.port})
+        engine.up()
+        with pytest.raises(LocalPlatformError, match=r"destroy: 1 problem\n.*held.*example.test/w"):
+            engine.destroy()
+        lab.client.apply(config_map(namespace, "held"))  # lets the finalizer go
+        assert counts(engine.destroy()) == {"deleted": 1}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("damage", ["corrupt", "lock", "leftover"])
+def test_a_damaged_state_does_not_stop_the_next_up(
+    lab: Lab, namespace: str, damage: str, tmp_path: Path
+) -> None:
+    one = config_map(namespace)
+    lab.of(one).up()
+    state = EngineState(lab.paths.pulumi, "aspora", "local")
+    expected = {"unchanged": 1}
+    if damage == "corrupt":
+        state.checkpoint.write_bytes(state.checkpoint.read_bytes()[:-20])
+        expected = {"created": 1}
+    elif damage == "lock":
+        lock = state.backend / ".pulumi/locks/organization/aspora/local/0.json"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.write_text('{"pid": 1, "username": "x", "hostname": "y", "timestamp": ""}')
+    else:
+        fake = tmp_path / "pulumi-left"
+        fake.symlink_to("/bin/sleep")
+        left = subprocess.Popen([fake, "60"], cwd=state.work)
+    assert counts(lab.of(one).up()) == expected
+    if damage == "leftover":
+        assert left.wait(timeout=5) is not None
+    lab.of(one).destroy()
+
+
+@pytest.mark.engine
+def test_an_error_of_the_program_reaches_the_caller_as_it_is(lab: Lab) -> None:
+    def ours() -> None:
+        raise LocalPlatformError("no domain", hint="make one")
+
+    with pytest.raises(LocalPlatformError, match=r"^no domain$") as caught:
+        lab.engine(ours).up()
+    assert caught.value.hint == "make one"
+
+    def bug() -> None:
+        raise ValueError("seven")
+
+    with pytest.raises(
+        LocalPlatformError, match=r"^the Pulumi program failed: ValueError: sev"
+    ) as e:
+        lab.engine(bug).preview()
+    assert "test_engine.py" in e.value.message
+    assert "Traceback" not in e.value.message
+    assert isinstance(e.value.__cause__, ValueError)
+
+    def late() -> None:
+        pulumi.export("x", pulumi.Output.from_input(1).apply(lambda number: 1 // (number - 1)))
+
+    with pytest.raises(LocalPlatformError, match="ZeroDivisionError") as caught:
+        lab.engine(late).up()
+    assert "Traceback" not in caught.value.message
+
+
+@pytest.mark.engine
+def test_the_surroundings_neither_matter_nor_change(
+    lab: Lab, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "Pulumi.yaml").write_text("name: other\nruntime: nodejs\n")
+    monkeypatch.chdir(here)
+    for name, value in {
+        "http_proxy": "http://127.0.0.1:1",
+        "https_proxy": "http://127.0.0.1:1",
+        "PULUMI_BACKEND_URL": "https://example.test",
+        "PULUMI_CONFIG_PASSPHRASE": "other",
+        "PULUMI_STACK": "prod",
+    }.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    one = config_map(namespace)
+    assert counts(lab.of(one).up()) == {"created": 1}
+    assert [path.name for path in here.iterdir()] == ["Pulumi.yaml"]
+    assert dict(os.environ) == before
+    lab.of(one).destroy()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from local.engine import Engine
+from local.kube import KubeClient
+from local.paths import Paths
+from local.providers.kubernetes import serve_kubernetes
+from tests.test_engine import config_map, program
+
+cli, kubeconfig, state, namespace, number = sys.argv[1:]
+client = KubeClient.from_kubeconfig(Path(kubeconfig))
+objects = [config_map(namespace, f"n{n}", data={"v": number}) for n in range(120)]
+paths = Paths(cache=Path(state), state=Path(state))
+server = serve_kubernetes(client)
+providers = {"kubernetes": server.port}
+engine = Engine(
+    Path(cli), paths, program(*objects), stack="local", config={}, providers=providers
+)
+engine.up(lambda tick: print(tick.done, flush=True))
+"""
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("moment", [0, 1, 60])
+def test_killed_at_any_moment_the_next_up_converges(
+    lab: Lab, plane: ControlPlane, namespace: str, moment: int
+) -> None:
+    command = [sys.executable, "-c", KILLED, str(lab.cli), str(plane.kubeconfig)]
+    command += [str(lab.paths.state), namespace, "old"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if int(line) >= moment:
+                break
+        process.kill()
+    objects = [config_map(namespace, f"n{n}", data={"v": "new"}) for n in range(40)]
+    lab.of(*objects).up(refresh=True)
+    for obj in objects:
+        live = lab.client.get(obj)
+        assert live is not None
+        assert live["data"] == {"v": "new"}
+    assert counts(lab.of(*objects).up()) == {"unchanged": 40}
+    engines = [found for found in psutil.process_iter() if is_engine_of(found, lab)]
+    assert engines == []
+
+
+def is_engine_of(process: psutil.Process, lab: Lab) -> bool:
+    try:
+        return process.cwd().startswith(str(lab.paths.pulumi))
+    except psutil.Error:
+        return False

@@ -43,7 +43,6 @@ class Model(BaseModel):
         extra="forbid",
         frozen=True,
         alias_generator=to_camel,
-        populate_by_name=True,
     )
 
 

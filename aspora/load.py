@@ -45,27 +45,28 @@ class Loaded:
         return tuple(file.domain for file in self.files)
 
 
-def find(paths: Sequence[Path]) -> list[Path]:
+def find(paths: Sequence[Path]) -> dict[Path, Path | None]:
     """The domain files under `paths`: files as they are, folders searched one level deep.
 
-    Raises UsageError when a path does not exist or a folder holds no domain file.
+    Each with the folder it was found in, which no symbolic link may lead out of; None for a file
+    that was named itself. Raises UsageError when a path does not exist or a folder holds none.
     """
-    found: list[Path] = []
+    found: dict[Path, Path | None] = {}
     for path in paths:
         if path.is_dir():
             own = path / DOMAIN_FILE
-            inside = [own] if own.is_file() else sorted(path.glob(f"*/{DOMAIN_FILE}"))
+            inside = [own] if own.exists() else sorted(path.glob(f"*/{DOMAIN_FILE}"))
             if not inside:
                 raise UsageError(
                     f"{path} holds no {DOMAIN_FILE}",
                     hint=f"a domain lives in domains/<domain>/{DOMAIN_FILE}",
                 )
-            found += inside
+            found |= dict.fromkeys(inside, path)
         elif path.exists() or path.is_symlink():
-            found.append(path)
+            found[path] = None
         else:
             raise UsageError(f"{path} does not exist", hint="name a folder or a domain.yaml")
-    return list(dict.fromkeys(found))
+    return found
 
 
 def load(paths: Sequence[Path], settings: StackSettings) -> Loaded:
@@ -73,25 +74,22 @@ def load(paths: Sequence[Path], settings: StackSettings) -> Loaded:
     files: list[DomainFile] = []
     problems: list[Problem] = []
     unread: set[str] = set()
-    for path in find(paths):
-        outcome = _domain(path)
+    for path, inside in find(paths).items():
+        outcome = _domain(path, inside)
         if isinstance(outcome, DomainFile):
             files.append(outcome)
         else:
             problems += outcome
             unread.add(path.parent.name)
-    for finding in rules.check([file.domain for file in files], settings, frozenset(unread)):
-        file = files[finding.file]
-        problems.append(
-            Problem(
-                code=finding.code,
-                path=format_path(finding.path),
-                message=finding.message,
-                position=file.document.position(finding.path),
-                hint=finding.hint,
-            )
-        )
+    checked = rules.check([file.domain for file in files], settings, frozenset(unread))
+    problems += [_placed(files[finding.file], finding) for finding in checked]
     return Loaded(tuple(files), tuple(sorted(problems)))
+
+
+def _placed(file: DomainFile, finding: rules.Finding) -> Problem:
+    position = file.document.position(finding.path)
+    path = format_path(finding.path)
+    return Problem(finding.code, path, finding.message, position, finding.hint)
 
 
 def load_or_raise(paths: Sequence[Path], settings: StackSettings) -> tuple[Domain, ...]:
@@ -102,27 +100,27 @@ def load_or_raise(paths: Sequence[Path], settings: StackSettings) -> tuple[Domai
     return loaded.domains
 
 
-def _domain(path: Path) -> DomainFile | list[Problem]:
-    shown = path.as_posix()
-    document = yamldoc.load(path)
-    if document.problems:
+def _domain(path: Path, inside: Path | None) -> DomainFile | list[Problem]:
+    document = yamldoc.load(path, inside=inside)
+    if not document.complete:
         return list(document.problems)
     domain = validate(Domain, document.data, document)
     if isinstance(domain, list):
-        return domain
-    if path.name == DOMAIN_FILE and path.resolve().parent.name != domain.name:
+        return sorted([*document.problems, *domain])
+    if document.problems:
+        return list(document.problems)
+    folder = path.resolve().parent.name
+    if path.name == DOMAIN_FILE and folder != domain.name:
         return [
             Problem(
                 code="ASP315",
                 path="name",
-                message=(
-                    f'domain "{domain.name}" stands in the folder "{path.resolve().parent.name}"'
-                ),
+                message=f'domain "{domain.name}" stands in the folder "{folder}"',
                 position=document.position(("name",)),
                 hint="folder and name are the same: rename one of them",
             )
         ]
-    return DomainFile(shown, document, domain)
+    return DomainFile(path.as_posix(), document, domain)
 
 
 def validate(

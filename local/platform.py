@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from local.engine import Engine, Summary, Tick
 
 STACK = "local"
+PODS_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,17 @@ def up(wanted: Wanted, paths: Paths, progress: Progress) -> Outcome:
         client = KubeClient.from_kubeconfig(plane.kubeconfig)
         nodes.ensure(client)
         definitions = _definitions(paths, progress)
-        forget = plane.created or moto.created or paths.dirty.exists()
+        identity = f"{plane.identity} {moto.pid} {moto.url}\n"
+        forget = paths.dirty.exists() or _applied_to(paths) != identity
         mark_begun(paths)
         with _engine(wanted, definitions, client, moto, tools["pulumi"], paths) as engine:
             if forget:
                 engine.reset_state()
             summary = _apply(engine, wanted, progress)
         removed = _sweep(client, wanted, definitions, progress) if forget else 0
+        _record(paths).write_text(identity)
         paths.dirty.unlink(missing_ok=True)
+        _wait_for_pods(client, progress)
         return Outcome(summary, removed, definitions)
 
 
@@ -119,6 +124,32 @@ def down(paths: Paths, progress: Progress) -> bool:
         for file in (paths.dirty, paths.kubeconfig):
             file.unlink(missing_ok=True)
     return True
+
+
+def _wait_for_pods(client: KubeClient, progress: Progress) -> None:
+    """Give the pods some seconds to become ready; what is late shows in the table, no error."""
+    from local.report import pending
+
+    if not pending(client):
+        return
+    with progress.step("Waiting for pods") as step:
+        deadline = time.monotonic() + PODS_SECONDS
+        while (late := pending(client)) and time.monotonic() < deadline:
+            step.update(f"{late} not ready yet")
+            time.sleep(0.2)
+        step.done(f"{late} not ready" if late else "all ready")
+
+
+def _record(paths: Paths) -> Path:
+    return paths.pulumi / "applied-to"
+
+
+def _applied_to(paths: Paths) -> str:
+    """The control plane and moto that the engine's state speaks of; empty when it is not known."""
+    try:
+        return _record(paths).read_text()
+    except (OSError, ValueError):
+        return ""
 
 
 def mark_begun(paths: Paths) -> None:

@@ -71,6 +71,14 @@ def gather(client: KubeClient, kubeconfig: str, aws: str) -> Status:
     return Status(client.server, kubeconfig, aws, SIMULATED, tuple(domains))
 
 
+def pending(client: KubeClient) -> int:
+    """Pods that the domains' Deployments want and do not have ready."""
+    return sum(
+        max(obj["spec"].get("replicas", 1) - obj.get("status", {}).get("readyReplicas", 0), 0)
+        for obj in client.list("apps/v1", "Deployment", label_selector=DOMAIN_LABEL)
+    )
+
+
 def _by_domain(client: KubeClient, api_version: str, kind: str) -> dict[str, list[Object]]:
     found: dict[str, list[Object]] = defaultdict(list)
     try:

@@ -18,6 +18,7 @@ import psutil
 import pulumi
 import pytest
 import yaml
+from moto.server import ThreadedMotoServer
 
 from aspora.errors import LocalPlatformError, ToolUnavailable
 from local.controlplane import ControlPlane
@@ -27,6 +28,7 @@ from local.engine_record import Record
 from local.engine_state import EngineState
 from local.kube import KubeClient
 from local.paths import Paths
+from local.providers.aws import serve_aws
 from local.providers.base import Server
 from local.providers.kubernetes import serve_kubernetes
 
@@ -328,7 +330,7 @@ def test_namespaces_and_kinds_still_to_come_are_fine_in_a_preview(lab: Lab) -> N
     assert counts(lab.of().up()) == {"deleted": 3}
     assert lab.client.get(namespace_of(name)) is None
     assert counts(lab.of(*objects).up()) == {"created": 3}  # no trace of the old namespace
-    lab.of(*objects).destroy()
+    lab.client.delete(objects[0], wait_seconds=0)
 
 
 @pytest.mark.engine
@@ -341,7 +343,7 @@ def test_a_namespace_that_is_going_is_waited_for(lab: Lab) -> None:
     assert counts(lab.of(*objects).up(refresh=True)) == {"created": 2}
     assert lab.uid(objects[0]) != before
     assert lab.client.get(objects[1]) is not None
-    lab.of(*objects).destroy()
+    lab.client.delete(objects[0], wait_seconds=0)
 
 
 @pytest.mark.engine
@@ -494,6 +496,56 @@ def test_the_surroundings_neither_matter_nor_change(
     assert [path.name for path in here.iterdir()] == ["Pulumi.yaml"]
     assert dict(os.environ) == before
     lab.of(one).destroy()
+
+
+@pytest.fixture
+def moto() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.mark.engine
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws.*")  # its own imports
+def test_aws_resources_go_the_same_way(lab: Lab, moto: str) -> None:
+    import pulumi_aws as aws
+
+    def run(status: str = "Enabled") -> None:
+        tags = {"aspora.io/owner": "wealth"}
+        bucket = aws.s3.Bucket("logs", bucket="logs-of-wealth", tags=tags)
+        aws.s3.BucketPublicAccessBlock(
+            "closed", bucket=bucket.id, block_public_acls=True, block_public_policy=True
+        )
+        aws.s3.BucketVersioning(
+            "versions", bucket=bucket.id, versioning_configuration={"status": status}
+        )
+        secret = aws.secretsmanager.Secret("key", name="wealth/key", tags=tags)
+        pulumi.export("arns", [bucket.arn, secret.arn])
+        pulumi.export("account", aws.get_caller_identity().account_id)
+
+    def unknown() -> None:
+        aws.sns.Topic("alerts")
+
+    def engine(program: Callable[[], None]) -> Engine:
+        return lab.engine(program, providers={"aws": server.port})
+
+    with serve_aws(moto) as server:
+        assert counts(engine(run).preview()) == {"created": 4}
+        assert counts(engine(run).up()) == {"created": 4}
+        outputs = engine(run).outputs()
+        assert outputs["account"] == "123456789012"
+        assert outputs["arns"][0] == "arn:aws:s3:::logs-of-wealth"
+        assert outputs["arns"][1].startswith("arn:aws:secretsmanager:us-east-1:123456789012:")
+        assert counts(engine(run).up(refresh=True)) == {"unchanged": 4}
+        changed = engine(lambda: run("Suspended")).up()
+        assert counts(changed) == {"updated": 1, "unchanged": 3}
+        engine(run).reset_state()
+        assert counts(engine(run).up()) == {"created": 4}
+        with pytest.raises(LocalPlatformError, match=r"aws:sns/topic:Topic is not known to the lo"):
+            engine(unknown).preview()
+        assert counts(engine(run).destroy()) == {"deleted": 4}
 
 
 KILLED = """

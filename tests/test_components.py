@@ -1,0 +1,233 @@
+"""The Pulumi shell, with a recording mock: what is registered equals what the core rendered."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from pulumi.runtime import mocks as pulumi_mocks
+
+from aspora.crds import CUSTOM_KINDS, open_crd
+from aspora.load import load_or_raise, load_stack
+from aspora.render import Rendered, ref, render
+from components.base import resource_name, type_token
+from infra.main import program
+from infra.program import Platform, declare
+from infra.settings import SettingsError, read_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+GOLDEN = Path(__file__).parent / "golden" / "urns.txt"
+
+
+class Recorder(pulumi_mocks.Mocks):
+    """Remembers every resource the program registers; a fresh one for each program."""
+
+    def __init__(self, outputs: Mapping[str, Any] | None = None) -> None:
+        self.seen: list[pulumi_mocks.MockResourceArgs] = []
+        self._outputs = dict(outputs or {})
+
+    def new_resource(
+        self, args: pulumi_mocks.MockResourceArgs
+    ) -> tuple[str | None, dict[str, Any]]:
+        self.seen.append(args)
+        if args.typ == "pulumi:pulumi:StackReference":
+            return args.name, {"name": args.name, "outputs": self._outputs}
+        return f"{args.name}-id", dict(args.inputs)
+
+    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], None]:
+        return {}, None
+
+    def manifests(self) -> list[dict[str, Any]]:
+        return [args.inputs for args in self.seen if args.typ.startswith("kubernetes:")]
+
+
+def rendered(stack: str = "local") -> tuple[Platform, Rendered]:
+    settings = load_stack(stack, ROOT)
+    objects = render(load_or_raise([ROOT / "domains"], settings), settings)
+    return Platform(settings, objects, ()), objects
+
+
+def run(platform: Platform, outputs: Mapping[str, Any] | None = None) -> Recorder:
+    return record(lambda: declare(platform), "local", outputs)
+
+
+def record(
+    program: Callable[[], Awaitable[None]], stack: str, outputs: Mapping[str, Any] | None = None
+) -> Recorder:
+    recorder = Recorder(outputs)
+    pulumi_mocks.set_mocks(recorder, project="aspora-platform", stack=stack, preview=False)
+    tested: Any = pulumi.runtime.test
+    tested(program)()
+    return recorder
+
+
+def with_delivery(platform: Platform, domain: str, delivery: str) -> Platform:
+    settings = platform.settings
+    domains = load_or_raise([ROOT / "domains"], settings)
+    changed = [
+        d.model_copy(update={"delivery": delivery}) if d.name == domain else d for d in domains
+    ]
+    return Platform(settings, render(changed, settings), ())
+
+
+@pytest.mark.parametrize("stack", ["local", "staging"])
+def test_what_is_registered_is_what_was_rendered(stack: str) -> None:
+    platform, objects = rendered(stack)
+    manifests = run(platform).manifests()
+    assert {ref(obj): obj for obj in manifests} == {ref(obj): obj for obj in objects}
+    assert len(manifests) == sum(1 for _ in objects)
+
+
+def test_types_and_names_of_resources_are_stable() -> None:
+    platform, _ = rendered()
+    seen = run(platform).seen
+    lines = sorted(f"{args.typ}::{args.name}" for args in seen if "ecm" in args.name)
+    assert lines == GOLDEN.read_text("utf-8").splitlines()
+
+
+def test_a_resource_is_named_by_namespace_and_name() -> None:
+    _, objects = rendered()
+    names = [f"{type_token(obj)}::{resource_name(obj)}" for obj in objects]
+    assert len(names) == len(set(names))
+    namespaced = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a", "namespace": "b"},
+    }
+    assert type_token(namespaced) == "kubernetes:core/v1:Service"
+    assert resource_name(namespaced) == "b/a"
+
+
+def test_a_domain_handed_over_is_registered_once_more_and_then_let_go() -> None:
+    platform, _ = rendered()
+    argocd = with_delivery(platform, "support", "argocd")
+    skills = {ref(obj) for d in argocd.rendered.domains for s in d.skills for obj in s.objects}
+    support = {r for r in skills if r.namespace == "aspora-support"}
+    first = {ref(obj) for obj in run(argocd, {"delivery": {"support": "pulumi"}}).manifests()}
+    assert support <= first
+    second = {ref(o) for o in run(argocd, {"delivery": {"support": "handing-over"}}).manifests()}
+    assert not support & second
+    assert skills - support <= second
+    assert {r.kind for r in second if r.namespace == "argocd"} == {"Application", "AppProject"}
+
+
+def test_a_new_domain_with_argocd_is_never_registered_by_pulumi() -> None:
+    platform, _ = rendered()
+    seen = {ref(obj) for obj in run(with_delivery(platform, "support", "argocd")).manifests()}
+    assert not any(r.kind == "Deployment" and r.namespace == "aspora-support" for r in seen)
+
+
+def test_the_recorder_can_fail() -> None:
+    """The canary: a program that registers one object less must not pass the comparison."""
+    platform, objects = rendered()
+    domain = platform.rendered.domains[0]
+    fewer = Platform(platform.settings, Rendered(objects.cluster, (domain,)), ())
+    assert len(run(fewer).manifests()) < sum(1 for _ in objects)
+
+
+def settings_of(config: Mapping[str, str]) -> Any:
+    pulumi.runtime.set_all_config(dict(config))
+    try:
+        return read_settings("staging")
+    finally:
+        pulumi.runtime.set_all_config({})
+
+
+GOOD = {
+    "aspora:environment": "staging",
+    "aspora:region": "us-east-1",
+    "aspora:cluster": '{"name": "aspora-staging", "version": "1.37"}',
+    "aspora:network": (
+        '{"vpcCidr": "10.20.0.0/16", "nodeCidrs": ["10.20.0.0/18"],'
+        ' "databaseCidrs": ["10.20.192.0/24"], "endpointCidrs": ["10.20.196.0/24"]}'
+    ),
+    "aspora:images": '{"registry": "ghcr.io"}',
+    "aspora:publicHost": "gateway.staging.aspora.internal",
+    "aspora:gitops": '{"repoURL": "https://github.com/aspora/platform", "branch": "b"}',
+    "aspora:progressiveDelivery": "true",
+}
+
+
+def test_the_engine_and_the_file_give_the_same_settings() -> None:
+    assert settings_of(config_of("staging")) == load_stack("staging", ROOT)
+
+
+def test_every_bad_setting_is_named_with_its_file() -> None:
+    bad = GOOD | {
+        "aspora:region": "nowhere",
+        "aspora:network": GOOD["aspora:network"].replace("vpcCidr", "vpcCdir"),
+    }
+    del bad["aspora:publicHost"]
+    with pytest.raises(SettingsError) as caught:
+        settings_of(bad)
+    assert caught.value.message.splitlines() == [
+        "Pulumi.staging.yaml does not hold:",
+        (
+            '  Pulumi.staging.yaml: config.aspora:region: "nowhere" is no AWS region; for example'
+            " us-east-1"
+        ),
+        "  Pulumi.staging.yaml: config.aspora:network.vpcCidr: missing",
+        (
+            "  Pulumi.staging.yaml: config.aspora:network.vpcCdir: unknown key; did you mean"
+            ' "vpcCidr"?'
+        ),
+        "  Pulumi.staging.yaml: config.aspora:publicHost: missing",
+    ]
+
+
+def config_of(stack: str) -> dict[str, str]:
+    """As the CLI hands the file's settings to the program: scalars as text, the rest as JSON."""
+    return {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text("utf-8"))[
+            "config"
+        ].items()
+    }
+
+
+def run_stack(stack: str) -> Recorder:
+    pulumi.runtime.set_all_config(config_of(stack))
+    try:
+        return record(program, stack)
+    finally:
+        pulumi.runtime.set_all_config({})
+
+
+@pytest.fixture
+def definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of definitions, as someone without the Internet would give it."""
+    for kind in CUSTOM_KINDS:
+        crd = open_crd(kind)
+        del crd["metadata"]["annotations"]
+        (tmp_path / f"{kind.name}.json").write_text(json.dumps(crd))
+    monkeypatch.setenv("ASPORA_CRDS", str(tmp_path))
+
+
+@pytest.mark.usefixtures("definitions")
+def test_the_staging_program_registers_everything() -> None:
+    kinds = Counter(args.typ for args in run_stack("staging").seen)
+    assert kinds["kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"] == len(CUSTOM_KINDS)
+    assert kinds["kubernetes:argoproj.io/v1alpha1:Rollout"] == 9
+    assert kinds["kubernetes:apps/v1:Deployment"] == 0
+    assert kinds["aspora:platform:DomainNamespace"] == 4
+
+
+@pytest.mark.usefixtures("definitions")
+def test_prod_refuses_images_without_a_digest() -> None:
+    with pytest.raises(pulumi.RunError, match="15 problems found") as caught:
+        run_stack("prod")
+    assert str(caught.value).count("ASP313") == 15
+
+
+def test_staging_takes_no_open_schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ASPORA_CRDS", raising=False)
+    monkeypatch.setenv("ASPORA_DOWNLOADS", "off")
+    monkeypatch.setattr("infra.main.CACHE", tmp_path)
+    with pytest.raises(pulumi.RunError, match="no CustomResourceDefinitions to be had for"):
+        run_stack("staging")

@@ -64,6 +64,11 @@ class DataStores(pulumi.ComponentResource):
         self.register_outputs({"artifacts": self.bucket.id})
 
 
+def resource_count(rendered: Rendered) -> int:
+    """How many AWS resources this layer declares: the bucket's three, and the secrets."""
+    return 3 + len(secret_names(rendered))
+
+
 def secret_names(rendered: Rendered) -> tuple[str, ...]:
     """Every entry of Secrets Manager that a rendered ExternalSecret reads, once."""
     return tuple(dict.fromkeys(_remote_keys(rendered)))

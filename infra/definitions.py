@@ -91,18 +91,25 @@ def _published(cache: Path, note: Note, *, download: bool) -> dict[str, Object]:
     bundles = list(dict.fromkeys(kind.bundle for kind in CUSTOM_KINDS))
     missing = [bundle for bundle in bundles if not _cached(cache, bundle).is_file()]
     if missing and download:
-        with ThreadPoolExecutor(len(missing)) as threads:
-            for bundle, failure in zip(
-                missing, threads.map(lambda b: _download(b, cache), missing), strict=True
-            ):
-                if failure:
-                    note(f"CRDs of {bundle.project} {bundle.version} not to be had: {failure}")
+        _fetch(missing, cache, note)
     picked: dict[str, Object] = {}
     for bundle in bundles:
         path = _cached(cache, bundle)
         if path.is_file():
             picked |= pick(_documents(path.read_bytes(), is_json=False))
     return picked
+
+
+def _fetch(missing: list[Bundle], cache: Path, note: Note) -> None:
+    """Download all of them at once; one line for each reason why some are not to be had."""
+    failures: dict[str, list[str]] = {}
+    with ThreadPoolExecutor(len(missing)) as threads:
+        reasons = threads.map(lambda bundle: _download(bundle, cache), missing)
+        for bundle, reason in zip(missing, reasons, strict=True):
+            if reason:
+                failures.setdefault(reason, []).append(f"{bundle.project} {bundle.version}")
+    for reason, bundles in failures.items():
+        note(f"definitions not to be had ({reason}): {', '.join(bundles)}")
 
 
 def _cached(cache: Path, bundle: Bundle) -> Path:

@@ -191,23 +191,14 @@ def _show_status(paths: Paths, style: str = "text") -> int:
     return 0
 
 
-HEADINGS = (
-    "DOMAIN",
-    "NAMESPACE",
-    "SERVICES",
-    "SCHEDULES",
-    "SANDBOXES",
-    "PODS READY",
-    "CPU",
-    "MEMORY",
-)
+HEADINGS = ("NAMESPACE", "SKILLS", "SERVICE", "CRON", "SANDBOX", "PODS", "CPU", "MEMORY")
 
 
 def _rows(found: Status) -> list[tuple[str, ...]]:
     return [
         (
-            domain.domain,
             domain.namespace,
+            str(domain.services + domain.schedules + domain.sandboxes),
             str(domain.services),
             str(domain.schedules),
             str(domain.sandboxes),
@@ -242,6 +233,7 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _footer(found: Status, *, unfinished: bool) -> list[str]:
     lines = [
+        "PODS are ready/all; CPU and MEMORY are used/quota.",
         "",
         f"API server  {found.server}",
         f"AWS         {found.aws} (moto)",

@@ -233,11 +233,14 @@ def _apply(engine: Engine, wanted: Wanted, progress: Progress) -> Summary:
 
 
 def _follow(step: Step, wanted: Wanted) -> Callable[[Tick], None]:
-    total = wanted.count
+    from aspora.crds import CUSTOM_KINDS
+    from infra.aws import resource_count
+
+    total = wanted.count + len(CUSTOM_KINDS) + resource_count(wanted.rendered)
 
     def follow(tick: Tick) -> None:
         if tick.finished:
-            step.update(f"{tick.done} of about {total} objects: {tick.name}")
+            step.update(f"{tick.done}/{total} {tick.name.rpartition('/')[2]}")
 
     return follow
 

@@ -56,7 +56,7 @@ def _field(field: str) -> str:
         info, model = found
     if path:
         lines += [f"{'.'.join(path)}: {schema.type_name(info)}", "", f"  {info.description}"]
-        lines += [f"  Default: {schema.default_text(info).strip('`')}"]
+        lines += [f"  Default: {schema.default_text(info).strip('`').replace('—', 'none')}"]
         if schema.example_text(info):
             lines += [f"  Example: {schema.example_text(info).strip('`')}"]
     if model is not None:

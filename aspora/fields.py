@@ -26,8 +26,10 @@ from aspora.problems import found, nearest, quoted
 # <domain>-<agent>-<skill> seldom has to be cut (aspora/names.py).
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"
 GROUP_PATTERN = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+COST_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+# The first part holds no dot: it would be a registry's host, and the stack names that.
 IMAGE_PATTERN = (
-    r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*"
+    r"^(?![^/]*\.[^/]*/)[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*"
     r":[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(@sha256:[0-9a-f]{64})?$"
 )
 HOST_PATTERN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
@@ -67,12 +69,16 @@ def _text(pattern: str, what: str, example: str, limit: int = 253) -> Callable[[
 
     def check(value: Any) -> str:
         if not isinstance(value, str):
-            raise ValueError(f"expected {what}, found {found(value)}; for example {example}")
+            raise ValueError(f"expected {_a(what)}, found {found(value)}; for example {example}")
         if len(value) > limit or not compiled.fullmatch(value):
             raise ValueError(f"{quoted(value)} is no {what}; for example {example}")
         return value
 
     return check
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiouA' else 'a'} {noun}"
 
 
 def named(pattern: str, what: str, example: str, limit: int = 253) -> Checked:
@@ -87,6 +93,10 @@ Name = Annotated[
 Group = Annotated[
     str,
     named(GROUP_PATTERN, "group name of lower-case letters, digits and hyphens", "wealth-team"),
+]
+CostCenter = Annotated[
+    str,
+    named(COST_PATTERN, "cost centre of lower-case letters, digits and hyphens", "wealth-product"),
 ]
 Image = Annotated[
     str,
@@ -120,7 +130,17 @@ def _sentence(value: Any) -> str:
     return text
 
 
-Reason = Annotated[str, Checked(_sentence, {"type": "string", "minLength": 10})]
+Reason = Annotated[
+    str,
+    Checked(
+        _sentence,
+        {
+            "type": "string",
+            "minLength": 10,
+            "examples": ["Incident banners come from the hosted status page."],
+        },
+    ),
+]
 
 
 def _free_text(value: Any) -> str:
@@ -171,7 +191,11 @@ def _usd(value: Any) -> Decimal:
 
 
 Usd = Annotated[
-    Decimal, Checked(_usd, {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000})
+    Decimal,
+    Checked(
+        _usd,
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000, "examples": [0.4]},
+    ),
 ]
 
 
@@ -197,7 +221,8 @@ def time_zones() -> frozenset[str]:
 def _time_zone(value: Any) -> str:
     if isinstance(value, str) and value in time_zones():
         return value
-    near = nearest(value, sorted(time_zones())) if isinstance(value, str) else None
+    # An abbreviation is not near anything: GST is Dubai's, and MST another continent's.
+    near = nearest(value, time_zones()) if isinstance(value, str) and len(value) > 5 else None
     raise ValueError(
         f"{found(value)} is no IANA time zone"
         + (f'; did you mean "{near}"?' if near else "; for example Asia/Dubai")
@@ -246,4 +271,4 @@ def _boolean(value: Any) -> bool:
     return value
 
 
-Flag = Annotated[bool, Checked(_boolean, {"type": "boolean"})]
+Flag = Annotated[bool, Checked(_boolean, {"type": "boolean", "examples": [True]})]

@@ -82,14 +82,16 @@ def load(paths: Sequence[Path], settings: StackSettings) -> Loaded:
             problems += outcome
             unread.add(path.parent.name)
     checked = rules.check([file.domain for file in files], settings, frozenset(unread))
-    problems += [_placed(files[finding.file], finding) for finding in checked]
+    problems += [_placed(files, finding) for finding in checked]
     return Loaded(tuple(files), tuple(sorted(problems)))
 
 
-def _placed(file: DomainFile, finding: rules.Finding) -> Problem:
-    position = file.document.position(finding.path)
-    path = format_path(finding.path)
-    return Problem(finding.code, path, finding.message, position, finding.hint)
+def _placed(files: Sequence[DomainFile], finding: rules.Finding) -> Problem:
+    position = files[finding.file].document.position(finding.path)
+    hint = finding.hint
+    if finding.other is not None:
+        hint = f"the other one is {files[finding.other].file}"
+    return Problem(finding.code, format_path(finding.path), finding.message, position, hint)
 
 
 def load_or_raise(paths: Sequence[Path], settings: StackSettings) -> tuple[Domain, ...]:
@@ -160,4 +162,5 @@ def load_stack(stack: str, root: Path) -> StackSettings:
 
 
 def _stack_problem(document: yamldoc.Document, path: tuple[str, ...], message: str) -> Problem:
-    return Problem("ASP401", format_path(path), message, document.position(path))
+    hint = "settings stand under `config:`, as in Pulumi.local.yaml"
+    return Problem("ASP401", format_path(path), message, document.position(path), hint)

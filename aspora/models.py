@@ -16,6 +16,7 @@ from pydantic import Field
 from aspora.fields import (
     AgentId,
     Bytes,
+    CostCenter,
     Cpu,
     Flag,
     Group,
@@ -45,7 +46,7 @@ class Owner(Model):
         description="The group of the cluster's identity provider that holds the domain's Role.",
         examples=["wealth-team"],
     )
-    cost_center: Group = Field(
+    cost_center: CostCenter = Field(
         description="The cost centre the domain's bill goes to; a label on every object.",
         examples=["wealth-product"],
     )
@@ -187,7 +188,9 @@ class Work(Model):
         examples=["claude-haiku-4-5"],
     )
     fallback_models: tuple[Text, ...] | None = Field(
-        None, description="Models tried in this order when the first fails or is too expensive."
+        None,
+        description="Models tried in this order when the first fails or is too expensive.",
+        examples=[["claude-haiku-4-5"]],
     )
     tools: tuple[ToolServer, ...] | None = Field(
         None, description="The MCP servers and tools that may be called; none when left out."
@@ -214,7 +217,10 @@ class Skill(Work):
     """
 
     name: Name = Field(description="Unique within the agent.", examples=["triage-and-assign"])
-    description: Text = Field(description="What it does, for the catalogue and the reviewer.")
+    description: Text = Field(
+        description="What it does, for the catalogue and the reviewer.",
+        examples=["Orders the open tickets and assigns each to whoever can close it."],
+    )
     schedule: Schedule | None = Field(
         None, description="When it runs, as five cron fields; makes it a CronJob."
     )
@@ -243,7 +249,9 @@ class Agent(Work):
     """A role within the domain: skills that share an image, a model, tools and S3 prefix."""
 
     name: Name = Field(description="Unique within the domain.", examples=["manager"])
-    description: Text | None = Field(None, description="What the role is for.")
+    description: Text | None = Field(
+        None, description="What the role is for.", examples=["Works with the people in the field."]
+    )
     calls: tuple[SkillId, ...] = Field(
         (), description="Skills it may call through the gateway; each must list it in `callers`."
     )
@@ -265,7 +273,9 @@ class Domain(Model):
     """A domain of the company: a namespace, a team, a budget and its agents."""
 
     name: Name = Field(description="The folder's name too.", examples=["wealth"])
-    description: Text | None = Field(None, description="What the domain is for.")
+    description: Text | None = Field(
+        None, description="What the domain is for.", examples=["Answers customers."]
+    )
     owner: Owner = Field(description="Who answers for it, and who pays.")
     budget: DomainBudget = Field(DomainBudget(), description="The most it may spend on models.")
     quota: Quota = Field(Quota(), description="The most it may ask of the cluster.")

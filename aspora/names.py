@@ -15,6 +15,10 @@ OBSERVABILITY_NAMESPACE = "aspora-observability"
 EGRESS_NAMESPACE = "istio-egress"
 SANDBOX_NAMESPACE = "agent-sandbox-system"
 ARGOCD_NAMESPACE = "argocd"
+PLATFORM_NAMESPACES = (PLATFORM_NAMESPACE, OBSERVABILITY_NAMESPACE)
+"""Those that a domain's name could lead to."""
+READER_ACCOUNT = "secret-reader"
+"""The ServiceAccount whose Pod Identity role may read the domain's secrets and no others."""
 
 OWNER_LABEL = "aspora.io/owner"
 DOMAIN_LABEL = "domain"
@@ -38,7 +42,7 @@ def fit(name: str, limit: int = LABEL_LIMIT) -> str:
     if len(name) <= limit:
         return name
     digest = sha256(name.encode()).hexdigest()[:8]
-    return f"{name[: limit - 9].rstrip('-')}-{digest}"
+    return f"{name[: limit - 9].rstrip('-.')}-{digest}"
 
 
 def namespace(domain: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 def to_json_lines(objects: Iterable[Object]) -> bytes:
     """One object a line."""
     return b"".join([orjson.dumps(obj, option=orjson.OPT_APPEND_NEWLINE) for obj in objects])
+
+
+def json_chunks(objects: Iterable[Object]) -> Iterator[bytes]:
+    """As `to_json_lines`, in pieces of some megabytes: the whole need not be held at once."""
+    rest = iter(objects)
+    while batch := list(islice(rest, 2000)):
+        yield to_json_lines(batch)
 
 
 def to_yaml(objects: Iterable[Object]) -> bytes:

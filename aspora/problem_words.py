@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from aspora.problems import found, nearest, printable, quoted
+from aspora.problems import found, nearest, printable, quoted, shown
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -56,7 +56,8 @@ def code_and_words(detail: ErrorDetails, source: str) -> tuple[str, str, str]:
     context: Context = detail.get("ctx", {})
     if kind in _EXPECTED:
         message = f"expected {_EXPECTED[kind]}, found {found(value)}"
-        return "ASP203", message, _quote_hint(kind, message, value, source)
+        hint = _shape_hint(kind, value) or _quote_hint(kind, message, value, source)
+        return "ASP203", message, hint
     if kind in _WORDS:
         return "ASP204", *_WORDS[kind](context, value)
     if kind in _BOUNDS:
@@ -74,9 +75,22 @@ def _quote_hint(kind: str, message: str, value: object, source: str) -> str:
         return ""
     if kind == "string_type":
         return f"quote it: {quoted(source)}"
-    wants_number = "number" in message.partition(", found")[0]
+    wants_number = re.search("number|amount|quantity", message.partition(", found")[0])
     if isinstance(value, float) and source != str(value) and not wants_number:
         return f"without quotes {source} is the number {value}; if text is meant: {quoted(source)}"
+    return ""
+
+
+def _shape_hint(kind: str, value: object) -> str:
+    """The way out where something else stands in place of a list or a mapping."""
+    if isinstance(value, dict) and _EXPECTED[kind] == "a list":
+        return 'begin each item with "- "'
+    if not isinstance(value, str):
+        return ""
+    if _EXPECTED[kind] == "a list":
+        return f"a list of one is written [{printable(shown(value))}]"
+    if _EXPECTED[kind] == "a mapping" and re.match(r"\w+:\S", value):
+        return "a blank is missing after the colon"
     return ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from aspora import capacity, names
 from aspora.models import Amounts, Domain, Work
@@ -17,6 +18,9 @@ from aspora.problems import nearest
 from aspora.quantities import format_cpu, format_memory, parse_cpu, parse_memory
 from aspora.resolve import Path, Workload, workloads
 from aspora.stack import StackSettings
+
+CANARY = "-canary"
+"""What Services and DestinationRules of a new version add to their name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Finding:
     code: str
     message: str
     hint: str = ""
+    other: int | None = None
+    """The file that has the same thing, for the hint."""
 
 
 class Context:
@@ -64,40 +70,55 @@ def unique_names(context: Context) -> Iterator[Finding]:
     seen: dict[str, int] = {}
     for file, domain in enumerate(context.domains):
         if domain.name in seen:
-            yield Finding(file, ("name",), "ASP301", f'domain "{domain.name}" stands in two files')
+            yield Finding(
+                file,
+                ("name",),
+                "ASP301",
+                f'domain "{domain.name}" stands in two files',
+                other=seen[domain.name],
+            )
         seen.setdefault(domain.name, file)
         yield from _repeated(file, ("agents",), [agent.name for agent in domain.agents], "agent")
         for index, agent in enumerate(domain.agents):
             skills = [skill.name for skill in agent.skills]
             yield from _repeated(file, ("agents", index, "skills"), skills, "skill")
         yield from _repeated(file, ("skills",), [skill.name for skill in domain.skills], "skill")
-        yield from _colliding(file, context.workloads[file])
+        yield from _colliding(file, context.workloads[file], context.settings)
+        hosts = [f"{host.host}:{host.port}" for host in domain.egress]
+        yield from _repeated(file, ("egress",), hosts, "egress", "host")
 
 
-def _repeated(file: int, path: Path, found: list[str], what: str) -> Iterator[Finding]:
+def _repeated(
+    file: int, path: Path, found: list[str], what: str, key: str = "name"
+) -> Iterator[Finding]:
     for index, name in enumerate(found):
         first = found.index(name)
         if first != index:
             yield Finding(
                 file,
-                (*path, index, "name"),
+                (*path, index, key),
                 "ASP301",
-                f'{what} "{name}" stands twice: {what} number {first + 1} has that name too',
+                f'{what} "{name}" stands twice: {what} number {first + 1} has that {key} too',
+                "rename one of them" if key == "name" else "take one of them out",
             )
 
 
-def _colliding(file: int, skills: Sequence[Workload]) -> Iterator[Finding]:
+def _colliding(file: int, skills: Sequence[Workload], settings: StackSettings) -> Iterator[Finding]:
     owners: dict[str, str] = {}
     for work in skills:
-        other = owners.setdefault(work.name, work.id)
-        if other != work.id:
-            yield Finding(
-                file,
-                (*work.path, "name"),
-                "ASP301",
-                f'skills "{other}" and "{work.id}" would both be named "{work.name}" in Kubernetes',
-                "rename one of them",
-            )
+        taken = [work.name]
+        if work.kind == "service" and settings.progressive_delivery:
+            taken.append(f"{work.name}{CANARY}")
+        for name in taken:
+            other = owners.setdefault(name, work.id)
+            if other != work.id:
+                yield Finding(
+                    file,
+                    (*work.path, "name"),
+                    "ASP301",
+                    f'skills "{other}" and "{work.id}" would both have objects named "{name}"',
+                    "rename one of them",
+                )
 
 
 def references(context: Context) -> Iterator[Finding]:
@@ -221,6 +242,7 @@ def budgets(context: Context) -> Iterator[Finding]:
                 "ASP308",
                 f"one execution may cost {usd(budget.per_execution_usd)}, more than the month's "
                 f"{usd(budget.monthly_usd)}",
+                "lower perExecutionUSD or raise monthlyUSD",
             )
     for file, (domain, skills) in enumerate(zip(context.domains, context.workloads, strict=True)):
         sum_usd = sum((work.skill.budget.monthly_usd for work in skills), Decimal(0))
@@ -252,8 +274,8 @@ def quota(context: Context) -> Iterator[Finding]:
                     file,
                     ("quota", field),
                     "ASP309",
-                    f"{field} falls {show(wanted - given)} short: all skills at their largest "
-                    f"need {show(wanted)}, the quota is {show(given)}",
+                    f"too small by {show(wanted - given)}: all skills at their largest need "
+                    f"{show(wanted)}, the quota is {show(given)}",
                     _largest(skills, field, context.settings, show),
                 )
 
@@ -263,30 +285,62 @@ def _largest(
 ) -> str:
     needs = [(getattr(capacity.demand(work, settings), field), work.id) for work in skills]
     top = sorted(needs, key=lambda need: (-need[0], need[1]))[:3]
-    shown = ", ".join(f"{skill} {show(amount)}" for amount, skill in top)
+    shown = ", ".join(f"{skill} {show(amount)}" for amount, skill in top if amount)
     return f"most goes to {shown}; raise quota.{field}, or lower scaling, sessions or requests"
+
+
+UNITS: tuple[tuple[str, Callable[[str], int], Callable[[int], str]], ...] = (
+    ("cpu", parse_cpu, format_cpu),
+    ("memory", parse_memory, format_memory),
+)
 
 
 def container_limits(context: Context) -> Iterator[Finding]:
     """Requests stay below limits, and both within the domain's LimitRange."""
     for file, work in context.each():
         domain = context.domains[file]
-        for unit, parse, show in (
-            ("cpu", parse_cpu, format_cpu),
-            ("memory", parse_memory, format_memory),
-        ):
+        for unit, parse, show in UNITS:
             asked, most = getattr(work.requests, unit), getattr(work.limits, unit)
             top = _bound(domain.limits.max, unit, parse)
             low = _bound(domain.limits.min, unit, parse)
             if asked > most:
                 text = f"asks for {show(asked)} of {unit}, more than its limit of {show(most)}"
+                hint = f"lower resources.requests.{unit} or raise resources.limits.{unit}"
             elif top is not None and most > top:
                 text = f"has a {unit} limit of {show(most)}; the domain allows {show(top)}"
+                hint = f"lower resources.limits.{unit}, or raise the domain's limits.max.{unit}"
             elif low is not None and asked < low:
                 text = f"asks for {show(asked)} of {unit}; the domain's least is {show(low)}"
+                hint = f"raise resources.requests.{unit}, or lower the domain's limits.min.{unit}"
             else:
                 continue
-            yield Finding(file, work.path, "ASP310", f'skill "{work.id}" {text}')
+            yield Finding(file, work.path, "ASP310", f'skill "{work.id}" {text}', hint)
+
+
+def limits_order(context: Context) -> Iterator[Finding]:
+    """A LimitRange holds together: min, defaultRequest, default and max, each at least the last."""
+    for file, domain in enumerate(context.domains):
+        for unit, parse, show in UNITS:
+            bounds = [
+                (name, bound)
+                for name, amounts in (
+                    ("min", domain.limits.min),
+                    ("defaultRequest", domain.limits.default_request),
+                    ("default", domain.limits.default),
+                    ("max", domain.limits.max),
+                )
+                if (bound := _bound(amounts, unit, parse)) is not None
+            ]
+            for (lower, less), (upper, more) in pairwise(bounds):
+                if less > more:
+                    yield Finding(
+                        file,
+                        ("limits", lower, unit),
+                        "ASP310",
+                        f"limits.{lower} of {show(less)} {unit} is more than limits.{upper} of "
+                        f"{show(more)}",
+                        f"what is left out has a default: set both {lower} and {upper}",
+                    )
 
 
 def _bound(amounts: Amounts, unit: str, parse: Callable[[str], int]) -> int | None:
@@ -303,6 +357,7 @@ def scaling_order(context: Context) -> Iterator[Finding]:
                 (*work.path, "scaling"),
                 "ASP311",
                 f"scaling.min {work.scaling.min} is more than scaling.max {work.scaling.max}",
+                "set both; left out, min is 2 and max is 4",
             )
 
 
@@ -326,7 +381,11 @@ def calls(context: Context) -> Iterator[Finding]:
                     )
                 elif target.kind != "service":
                     yield Finding(
-                        file, path, "ASP312", f'"{called}" serves no requests and cannot be called'
+                        file,
+                        path,
+                        "ASP312",
+                        f'"{called}" serves no requests and cannot be called',
+                        "only skills without `schedule` and `sessions` can be called",
                     )
                 elif me not in target.skill.callers:
                     yield Finding(
@@ -383,16 +442,33 @@ def image_digests(context: Context) -> Iterator[Finding]:
 
 
 def group_names(context: Context) -> Iterator[Finding]:
-    """Two domains do not share a team's group by accident of a reserved name."""
+    """A domain takes neither the platform's namespaces and accounts nor its groups."""
     for file, domain in enumerate(context.domains):
-        if domain.name == names.PLATFORM_OWNER:
-            yield Finding(file, ("name",), "ASP314", f'"{domain.name}" is the platform\'s own name')
+        if names.namespace(domain.name) in names.PLATFORM_NAMESPACES:
+            yield Finding(
+                file,
+                ("name",),
+                "ASP314",
+                f'"{domain.name}" is the platform\'s own: it has the namespace '
+                f"{names.namespace(domain.name)}",
+                "choose another name",
+            )
         if domain.owner.team.startswith("system-") or domain.owner.team == "platform-team":
             yield Finding(
                 file,
                 ("owner", "team"),
                 "ASP314",
                 f'group "{domain.owner.team}" is not a domain team\'s',
+                "name the group of the people who edit this file",
+            )
+    for file, work in context.each():
+        if work.name == names.READER_ACCOUNT:
+            yield Finding(
+                file,
+                (*work.path, "name"),
+                "ASP314",
+                f'skill "{work.id}" would have the platform\'s own ServiceAccount "{work.name}"',
+                "choose another name",
             )
 
 
@@ -405,6 +481,7 @@ RULES: tuple[Rule, ...] = (
     budgets,
     quota,
     container_limits,
+    limits_order,
     scaling_order,
     calls,
     image_digests,

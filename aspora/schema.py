@@ -86,22 +86,27 @@ def default_text(field: FieldInfo) -> str:
     if value is None or value is PydanticUndefined or value == ():
         return "—"
     if isinstance(value, BaseModel):
-        return "see below"
+        given = value.model_dump(by_alias=True, exclude_unset=True)
+        inner = ", ".join(f"{key}: {part}" for key, part in given.items())
+        return f"`{{{inner}}}`" if given else "see below"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def example_text(field: FieldInfo) -> str:
-    """The first example of the field or its type."""
+    """The first example of the field or its type, as it would be written."""
     examples = list(field.examples or ())
     for item in _metadata(field, field.annotation):
         if isinstance(item, Checked):
             examples += item.schema.get("examples", ())
+    examples += _literals(field.annotation)[::-1]
     if not examples:
         return ""
     first = examples[0]
+    if is_list(field.annotation) and not isinstance(first, list):
+        first = [first]
     if isinstance(first, list):
-        first = "[" + ", ".join(map(str, first)) + "]"
-    return f"`{first}`"
+        return "`[" + ", ".join(map(str, first)) + "]`"
+    return f"`{str(first).lower() if isinstance(first, bool) else first}`"
 
 
 def reference(model: type[BaseModel], title: str, intro: str) -> str:

@@ -42,7 +42,7 @@ class Network(Model):
 class Cluster(Model):
     """The Kubernetes cluster of the stack."""
 
-    name: Text = Field(description="Its name in EKS.")
+    name: Text = Field(description="Its name in EKS.", examples=["aspora-staging"])
     version: Version = Field(description="Kubernetes minor version.")
 
 
@@ -58,9 +58,17 @@ class Images(Model):
 class GitOps(Model):
     """Where Argo CD finds the rendered objects of domains with `delivery: argocd`."""
 
-    repo_url: Text = Field(alias="repoURL", description="The Git repository.")
-    branch: Text = Field(description="The branch that CI writes the rendered tree to.")
-    path: Text = Field("rendered", description="The folder in it; one sub-folder a domain.")
+    repo_url: Text = Field(
+        alias="repoURL",
+        description="The Git repository.",
+        examples=["https://github.com/aspora/platform"],
+    )
+    branch: Text = Field(
+        description="The branch that CI writes the rendered tree to.", examples=["rendered/prod"]
+    )
+    path: Text = Field(
+        "rendered", description="The folder in it; one sub-folder a domain.", examples=["rendered"]
+    )
 
 
 class SandboxOverhead(Model):

@@ -90,6 +90,12 @@ def _cannot_start(seen: _Error) -> Syntax:
     return Syntax("ASP101", seen.index, message, "put the value in quotes")
 
 
+def _no_value(seen: _Error) -> Syntax:
+    message = "a value is missing here"
+    hint = 'every "[" is closed with "]", every "{" with "}"'
+    return Syntax("ASP101", seen.index, message, hint)
+
+
 def _second_colon(seen: _Error) -> Syntax:
     before = seen.line[: max(seen.line.rfind(": "), 0)]
     if re.match(r"^[^\s:]+:\S+$", before.strip()) or ": " not in before:
@@ -182,6 +188,7 @@ def _after_end(seen: _Error) -> Syntax:
 _TABLE: tuple[tuple[str, Callable[[_Error], Syntax]], ...] = (
     (r"<document start>", _after_end),
     (r"cannot start any token", _cannot_start),
+    (r"node content", _no_value),
     (r"mapping values are not allowed", _second_colon),
     (r"scanning a simple key", _no_colon),
     (r"block sequence entries are not allowed|sequence entries are not allowed", _inline_item),

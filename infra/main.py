@@ -15,7 +15,6 @@ from infra.definitions import Definitions, find, require_verified
 from infra.program import Platform, declare
 from infra.settings import read_settings
 
-CACHE = Path.home() / ".cache" / "aspora"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -35,7 +34,8 @@ async def program() -> None:
 def _definitions(environment: str) -> Definitions:
     """The projects' own CustomResourceDefinitions; a real cluster takes no open schemas."""
     require_verified(environment)
-    found = find(os.environ, CACHE, pulumi.log.warn)
+    cache = Path(os.environ.get("ASPORA_CACHE") or Path.home() / ".cache" / "aspora")
+    found = find(os.environ, cache, pulumi.log.warn)
     if not found.strict:
         raise EnvironmentFailure(
             "no CustomResourceDefinitions to be had for " + ", ".join(found.open_kinds),

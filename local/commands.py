@@ -67,7 +67,12 @@ def preview(stack: str) -> int:
     return 0
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  aspora down                  stop everything and remove its state
+"""
+)
 @stack_option
 def down(stack: str) -> int:
     """Take the local stack down: no process, port or file stays, outside the tool cache."""
@@ -110,7 +115,12 @@ def status(stack: str, style: str) -> int:
     return _show_status(paths, style)
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  aspora doctor                before the first `aspora up`
+"""
+)
 def doctor() -> int:
     """Look whether this machine has what the local platform needs. Changes nothing."""
     from local.doctor import checks
@@ -164,6 +174,7 @@ def _show_changes(outcome: Outcome) -> None:
             f"nothing to change: {summary.unchanged} objects are as they should be", err=True
         )
     click.echo(f"custom resources: {outcome.definitions.source}", err=True)
+    click.echo("providers: stand-ins for Pulumi's kubernetes and aws (local/providers)", err=True)
 
 
 def _short(urn: str) -> str:

@@ -79,7 +79,7 @@ class Engine:
 
     def outputs(self) -> dict[str, Any]:
         """What the program exported in the last `up`."""
-        return {name: output.value for name, output in self._stack().outputs().items()}
+        return self._state.outputs()
 
     def resources(self) -> tuple[dict[str, Any], ...]:
         """The resources of the state, as the engine writes them (urn, type, id, inputs ...)."""
@@ -98,7 +98,8 @@ class Engine:
                 f"the engine's state cannot be written: {error}",
                 hint=f"make room for {self._state.root}, or set ASPORA_STATE to another folder",
             ) from None
-        workspace = automation.LocalWorkspace(
+        workspace = _Workspace(
+            self._state,
             work_dir=str(self._state.work),
             program=self._guarded_program,
             env_vars=self._environment,
@@ -149,6 +150,21 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - raised again by _run
             self._failure = _of_the_program(error)
             raise pulumi.RunError(self._failure.message) from None
+
+
+class _Workspace(automation.LocalWorkspace):
+    """Reads outputs from the state: asking the CLI takes two calls, and each `up` asks."""
+
+    def __init__(self, state: EngineState, **options: Any) -> None:
+        super().__init__(**options)
+        self._state = state
+
+    def stack_outputs(self, stack_name: str) -> automation.OutputMap:
+        """What the program exported; none of it is secret."""
+        return {
+            name: automation.OutputValue(value, secret=False)
+            for name, value in self._state.outputs().items()
+        }
 
 
 def _of_the_program(error: Exception) -> LocalPlatformError:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from pulumi.automation.events import DiagnosticEvent, EngineEvent, StepEventMetadata
 
+REFRESH = "refresh"
 _CHANGES = ("create", "update", "replace", "delete")
 _ENGINE_ONLY = "pulumi:"  # the stack itself, providers
 _PREFIXES = ("Preview failed: ", "an unhandled error occurred: ", "error: ")
@@ -22,7 +23,7 @@ _NO_NEWS = frozenset(("preview failed", "update failed", "destroy failed", "refr
 class Summary:
     """What a run changed, or a preview would: counts, and (operation, URN) of each change.
 
-    The stack itself and the providers are not counted.
+    The stack itself, the providers and the components are not counted.
     """
 
     created: int = 0
@@ -35,7 +36,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class Tick:
-    """One resource began (`finished` False) or ended; `done` counts those that ended so far."""
+    """One resource began (`finished` False) or ended.
+
+    `done` counts those that ended so far; those that were only looked at (the operation
+    `refresh`) are counted apart.
+    """
 
     operation: str
     urn: str
@@ -54,6 +59,7 @@ class Record:
 
     listener: Callable[[Tick], None] | None = None
     operations: dict[str, str] = field(default_factory=dict)
+    looked_at: dict[str, str] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
 
     def __call__(self, event: EngineEvent) -> None:
@@ -90,12 +96,16 @@ class Record:
         return LocalPlatformError("\n  ".join((f"{command}: {count}", *lines)))
 
     def _step(self, step: StepEventMetadata, *, finished: bool) -> None:
-        if not step.logical or step.type.startswith(_ENGINE_ONLY):
+        state = step.new or step.old
+        is_object = bool(state and state.custom)  # a component is none, it only groups them
+        if not step.logical or not is_object or step.type.startswith(_ENGINE_ONLY):
             return
+        operation = step.op.value
+        ended = self.looked_at if operation == REFRESH else self.operations
         if finished:
-            self.operations[step.urn] = step.op.value
+            ended[step.urn] = operation
         if self.listener:
-            self.listener(Tick(step.op.value, step.urn, finished, len(self.operations)))
+            self.listener(Tick(operation, step.urn, finished, len(ended)))
 
     def _diagnose(self, event: DiagnosticEvent) -> None:
         message = event.message.strip()

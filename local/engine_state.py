@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+_STACK = "pulumi:pulumi:Stack"
+
 
 class EngineState:
     """Files of one stack below one folder."""
@@ -30,6 +32,17 @@ class EngineState:
     def checkpoint(self) -> Path:
         """What the engine believes to be there."""
         return self.backend / ".pulumi" / "stacks" / self._project / f"{self._stack}.json"
+
+    def outputs(self) -> dict[str, Any]:
+        """What the program exported in the last `up`; empty when there was none."""
+        try:
+            latest = orjson.loads(self.checkpoint.read_bytes())["checkpoint"]["latest"] or {}
+        except FileNotFoundError:
+            return {}
+        for resource in latest.get("resources", ()):
+            if resource["type"] == _STACK:
+                return dict(resource.get("outputs", {}))
+        return {}
 
     def prepare(self, config: Mapping[str, str]) -> None:
         """Clear leftovers away and write the project and its settings."""

@@ -79,7 +79,7 @@ def up(wanted: Wanted, paths: Paths, progress: Progress) -> Outcome:
         with _engine(wanted, definitions, client, moto, tools["pulumi"], paths) as engine:
             if forget:
                 engine.reset_state()
-            summary = _apply(engine, wanted, progress)
+            summary = _apply(engine, wanted, progress, refresh=not forget)
         removed = _sweep(client, wanted, definitions, progress) if forget else 0
         _record(paths).write_text(identity)
         paths.dirty.unlink(missing_ok=True)
@@ -193,6 +193,8 @@ def _engine(
     paths: Paths,
 ) -> Iterator[Engine]:
     """The engine with both stand-ins serving."""
+    # The C library would print about connections that the engine closes when it ends.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     from infra.program import Platform, declare
     from local.engine import Engine
     from local.providers.aws import serve_aws
@@ -214,12 +216,15 @@ def _engine(
         )
 
 
-def _apply(engine: Engine, wanted: Wanted, progress: Progress) -> Summary:
-    """One run, and a second one when a domain's delivery is being handed over."""
+def _apply(engine: Engine, wanted: Wanted, progress: Progress, *, refresh: bool) -> Summary:
+    """One run, and a second one when a domain's delivery is being handed over.
+
+    `refresh` looks at the live objects first: what someone changed or deleted is mended.
+    """
     from infra.program import DELIVERY_OUTPUT, HANDING_OVER
 
     with progress.step("Applying with Pulumi") as step:
-        summary = engine.up(_follow(step, wanted))
+        summary = engine.up(_follow(step, wanted), refresh=refresh)
         step.done(shown(summary))
     handing = [
         domain
@@ -235,12 +240,14 @@ def _apply(engine: Engine, wanted: Wanted, progress: Progress) -> Summary:
 def _follow(step: Step, wanted: Wanted) -> Callable[[Tick], None]:
     from aspora.crds import CUSTOM_KINDS
     from infra.aws import resource_count
+    from local.engine_record import REFRESH
 
     total = wanted.count + len(CUSTOM_KINDS) + resource_count(wanted.rendered)
 
     def follow(tick: Tick) -> None:
         if tick.finished:
-            step.update(f"{tick.done}/{total} {tick.name.rpartition('/')[2]}")
+            looking = "looking at " if tick.operation == REFRESH else ""
+            step.update(f"{looking}{tick.done}/{total} {tick.name.rpartition('/')[2]}")
 
     return follow
 

@@ -1,4 +1,4 @@
-"""What the tests of the core share: the repository's files, a smallest domain, flattened objects."""
+"""What the tests of the core share: the repository, a smallest domain, flattened objects."""
 
 from __future__ import annotations
 

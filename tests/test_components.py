@@ -228,6 +228,6 @@ def test_prod_refuses_images_without_a_digest() -> None:
 def test_staging_takes_no_open_schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ASPORA_CRDS", raising=False)
     monkeypatch.setenv("ASPORA_DOWNLOADS", "off")
-    monkeypatch.setattr("infra.main.CACHE", tmp_path)
+    monkeypatch.setenv("ASPORA_CACHE", str(tmp_path))
     with pytest.raises(pulumi.RunError, match="no CustomResourceDefinitions to be had for"):
         run_stack("staging")

@@ -193,7 +193,10 @@ def line(p: Problem) -> str:
         ),
         ("name:", ["1:6 ASP203 name: expected text, found nothing"]),
         ("name: [a]", ["1:7 ASP203 name: expected text, found a list"]),
-        ("name: a\nskills: x", ['2:9 ASP203 skills: expected a list, found "x"']),
+        (
+            "name: a\nskills: x",
+            ['2:9 ASP203 skills: expected a list, found "x" | a list of one is written [x]'],
+        ),
         ("name: a\nskills: []", ["2:9 ASP204 skills: expected at least 1 item, found 0"]),
         (
             "name: a\nskills: [{name: b}, {name: b}, {name: b}, {name: b}]",

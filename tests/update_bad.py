@@ -1,4 +1,4 @@
-"""Writes the expected texts of tests/bad anew: `python -m tests.update_bad`. Read the difference."""
+"""Writes tests/bad/*.txt anew: `python -m tests.update_bad`. Then read the difference."""
 
 from __future__ import annotations
 

@@ -56,6 +56,15 @@ class LazyGroup(click.Group):
             raise TypeError(f"{COMMANDS[cmd_name][0]} is no command")
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """As click does; but when whoever read our output has seen enough (`| head`), that is
+        no failure, and the rest goes nowhere, quietly."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list for --help, from the table: nothing is imported."""
         with formatter.section("Commands"):
@@ -101,10 +110,12 @@ def run(args: list[str]) -> int:
     except AsporaError as error:
         show(error)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has seen enough (`| head`); the rest goes nowhere, quietly.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except Exception as error:
+        if os.environ.get("ASPORA_TRACEBACK"):
+            raise
+        click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+        click.echo("  this is a bug; ASPORA_TRACEBACK=1 shows where it happened", err=True)
+        return 1
     return code if isinstance(code, int) else 0
 
 

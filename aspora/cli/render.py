@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from aspora.cli.common import domain_paths, find_root, stack_option
+from aspora.cli.common import domain_paths, find_root, one_shot, stack_option
 from aspora.errors import UsageError
 from aspora.load import load_or_raise, load_stack
-from aspora.output import to_json_lines, to_yaml, write_tree
+from aspora.output import json_chunks, to_yaml, write_tree
 from aspora.render import Rendered
 from aspora.render import render as render_objects
 
@@ -36,6 +36,7 @@ Examples:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write files here.")
 def render(stack: str, only: tuple[str, ...], style: str, out: Path | None) -> int:
     """Print the Kubernetes objects of a stack; no engine and no cluster needed."""
+    one_shot()
     root = find_root()
     settings = load_stack(stack, root)
     domains = load_or_raise(domain_paths((), root), settings)
@@ -44,8 +45,8 @@ def render(stack: str, only: tuple[str, ...], style: str, out: Path | None) -> i
         written, removed = write_tree(rendered, out, style)
         click.echo(f"{written} files written to {out}, {removed} removed", err=True)
         return 0
-    data = to_json_lines(rendered) if style == "json" else to_yaml(rendered)
-    sys.stdout.buffer.write(data)
+    for data in json_chunks(rendered) if style == "json" else (to_yaml(rendered),):
+        sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
     return 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from aspora import problem_formats
-from aspora.cli.common import domain_paths, find_root, stack_option
+from aspora.cli.common import counted, domain_paths, find_root, one_shot, stack_option
 from aspora.load import load, load_stack
 from aspora.resolve import workloads
 
@@ -40,16 +40,16 @@ def validate(paths: tuple[Path, ...], style: str, stack: str) -> int:
     PATH is a domain.yaml, a domain's folder or a folder of domains; domains/ when left out.
     Exits with 1 when there are problems.
     """
+    one_shot()
     root = find_root()
     settings = load_stack(stack, root)
     loaded = load(domain_paths(paths, root), settings)
     colour = style == "text" and sys.stdout.isatty()
     click.echo(problem_formats.render(loaded.problems, style, colour=colour), nl=False)
     if loaded.problems:
-        count = len(loaded.problems)
-        click.echo(f"{count} problem{'' if count == 1 else 's'} found", err=True)
+        click.echo(f"{counted(len(loaded.problems), 'problem')} found", err=True)
         return 1
-    domains = loaded.domains
-    skills = sum(len(workloads(domain)) for domain in domains)
-    click.echo(f"{len(domains)} domains, {skills} skills: no problems for {stack}", err=True)
+    domains = counted(len(loaded.domains), "domain")
+    skills = counted(sum(len(workloads(domain)) for domain in loaded.domains), "skill")
+    click.echo(f"{domains}, {skills}: no problems for {stack}", err=True)
     return 0

@@ -96,7 +96,8 @@ def destination_rules(
 
 def caller_policy(workload: Workload, labels: dict[str, str], callers: list[str]) -> Object:
     """At the gateway: which workloads' certificates may POST to this skill's route."""
-    name = names.fit(f"{workload.namespace}-{workload.name}")
+    # A dot, which no domain name holds: a-b of c and b-c of a stay apart.
+    name = names.fit(f"{workload.namespace}.{workload.name}")
     return named(SECURITY, "AuthorizationPolicy", name, names.PLATFORM_NAMESPACE, labels) | {
         "spec": {
             "selector": {"matchLabels": {"app": "aspora-gateway"}},

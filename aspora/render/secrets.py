@@ -9,8 +9,7 @@ from aspora.render.objects import Object, named
 from aspora.resolve import Workload
 from aspora.stack import StackSettings
 
-READER = "secret-reader"
-"""The ServiceAccount whose Pod Identity role may read the domain's secrets and no others."""
+READER = names.READER_ACCOUNT
 ISSUER = "aspora-agents"
 """The ClusterIssuer of the internal CA that gateways and agents trust."""
 
@@ -18,7 +17,7 @@ ISSUER = "aspora-agents"
 def secret_store(domain: Domain, labels: dict[str, str], settings: StackSettings) -> list[Object]:
     """The domain's own SecretStore: its reader's role ends at `aspora/<stack>/<domain>/`."""
     space = names.namespace(domain.name)
-    account = named("v1", "ServiceAccount", READER, space, labels)
+    account = named("v1", "ServiceAccount", names.READER_ACCOUNT, space, labels)
     store = named("external-secrets.io/v1", "SecretStore", domain.name, space, labels)
     return [
         account | {"automountServiceAccountToken": False},
@@ -29,7 +28,7 @@ def secret_store(domain: Domain, labels: dict[str, str], settings: StackSettings
                     "aws": {
                         "service": "SecretsManager",
                         "region": settings.region,
-                        "auth": {"jwt": {"serviceAccountRef": {"name": READER}}},
+                        "auth": {"jwt": {"serviceAccountRef": {"name": names.READER_ACCOUNT}}},
                     }
                 }
             }

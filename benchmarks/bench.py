@@ -1,0 +1,126 @@
+"""Measure the core: `make bench`, or `python -m benchmarks.bench --runs 7`.
+
+Whole processes, from start to exit, as a person or CI meets them. Each round runs every case
+once, in turn, so that a slow moment of the machine falls on all of them alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.generate import ROOT, repository
+
+START = ("-c", "pass")
+RENDER = ("-m", "aspora", "render", "--stack", "staging", "--format", "json")
+VALIDATE = ("-m", "aspora", "validate", "--stack", "staging")
+
+
+@dataclass
+class Case:
+    """A command, where it runs, and what it must not exceed (seconds, MB)."""
+
+    name: str
+    arguments: tuple[str, ...]
+    root: Path
+    skills: int = 0
+    seconds: float | None = None
+    megabytes: float | None = None
+    times: list[float] = field(default_factory=list)
+    peak: float = 0
+    lines: int = 0
+
+    def run(self) -> None:
+        """Once: wall time, peak resident memory and lines of output."""
+        env = {**os.environ, "ASPORA_ROOT": str(self.root), "PYTHONPATH": str(ROOT)}
+        with tempfile.TemporaryFile() as out:
+            began = time.perf_counter()
+            child = os.posix_spawn(
+                sys.executable,
+                [sys.executable, *self.arguments],
+                env,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, out.fileno(), 1),
+                    (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+                ],
+            )
+            _, status, usage = os.wait4(child, 0)
+            self.times.append(time.perf_counter() - began)
+            if status:
+                sys.exit(f"{self.name} failed: {' '.join(self.arguments)}")
+            # Linux counts in KiB, macOS in bytes.
+            unit = 1024 if sys.platform != "darwin" else 1
+            self.peak = max(self.peak, usage.ru_maxrss * unit / 1e6)
+            out.seek(0)
+            self.lines = sum(1 for _ in out)
+
+    @property
+    def fastest(self) -> float:
+        """Seconds of the run that was disturbed least: differences need it."""
+        return min(self.times)
+
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        return statistics.median(self.times)
+
+    @property
+    def verdict(self) -> str:
+        """Against the targets."""
+        wanted = []
+        if self.seconds is not None:
+            wanted.append((self.median < self.seconds, f"< {self.seconds} s"))
+        if self.megabytes is not None:
+            wanted.append((self.peak < self.megabytes, f"< {self.megabytes:.0f} MB"))
+        return ", ".join(f"{text} {'met' if met else 'MISSED'}" for met, text in wanted)
+
+
+def main() -> None:
+    """Run all cases and print a table."""
+    parser = argparse.ArgumentParser(description="Measure the core.")
+    parser.add_argument("--runs", type=int, default=7, help="how often each case runs")
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory(prefix="aspora-bench-") as folder:
+        roots = {domains: Path(folder) / str(domains) for domains in (1, 5, 50, 500)}
+        skills = {domains: repository(root, domains) for domains, root in roots.items()}
+        start = Case("start of Python alone", START, ROOT)
+        own = Case("validate this repository", VALIDATE, ROOT, seconds=0.6)
+        empty, hundred, thousand, huge = (
+            Case(f"render {skills[domains]:,} skills to JSON", RENDER, root, skills[domains])
+            for domains, root in roots.items()
+        )
+        thousand.seconds, thousand.megabytes = 1.5, 500
+        checked = Case("validate 1,000 skills", VALIDATE, roots[50])
+        cases = [start, own, empty, hundred, thousand, huge, checked]
+        for _ in range(runs):
+            for case in cases:
+                case.run()
+    report(cases, runs)
+    print("\nTen times the skills, whole process; and beyond what 20 skills take (at most 11):")
+    for less, more in ((hundred, thousand), (thousand, huge)):
+        beyond = (more.fastest - empty.fastest) / (less.fastest - empty.fastest)
+        # The 20 skills of the smallest case are in what is taken away: 980 of 1,000 remain.
+        share = beyond * (less.skills - 20) / (more.skills - 20) * 10
+        whole = more.median / less.median
+        print(f"  {less.skills:5} -> {more.skills:6}: {whole:.1f} times; {share:.1f} times")
+
+
+def report(cases: list[Case], runs: int) -> None:
+    """The table."""
+    print(f"{runs} runs each, whole processes, {os.cpu_count()} cores, Python {sys.version[:6]}\n")
+    print(f"{'':30}{'min':>7}{'median':>8}{'max':>7}{'peak':>9}{'lines':>8}  target")
+    for case in cases:
+        print(
+            f"{case.name:30}{min(case.times):6.2f}s{case.median:7.2f}s{max(case.times):6.2f}s"
+            f"{case.peak:6.0f} MB{case.lines:8}  {case.verdict}"
+        )
+
+
+if __name__ == "__main__":
+    main()

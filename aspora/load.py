@@ -144,7 +144,7 @@ def load_stack(stack: str, root: Path) -> StackSettings:
     if not path.is_file():
         known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
         raise UsageError(
-            f'there is no stack "{stack}": {path} does not exist',
+            f'there is no stack "{stack}": no file {path.name} in the repository',
             hint="known stacks: " + ", ".join(known) if known else "run it in the repository",
         )
     document = yamldoc.load(path)

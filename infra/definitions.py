@@ -19,6 +19,7 @@ from aspora.errors import EnvironmentFailure
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 30.0
+OFF = ("off", "0", "false", "no")
 Note = Callable[[str], None]
 
 
@@ -47,7 +48,9 @@ def find(env: Mapping[str, str], cache: Path, note: Note) -> Definitions:
         picked = _from_folder(Path(folder))
         source = "the folder ASPORA_CRDS names"
     else:
-        picked = _published(cache, note, download=env.get("ASPORA_DOWNLOADS") != "off")
+        picked = _published(
+            cache, note, download=env.get("ASPORA_DOWNLOADS", "").lower() not in OFF
+        )
         source = "the projects' published files"
     open_kinds = tuple(kind.kind for kind in CUSTOM_KINDS if kind.name not in picked)
     documents = tuple(picked.get(kind.name) or owned(open_crd(kind)) for kind in CUSTOM_KINDS)

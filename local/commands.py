@@ -14,6 +14,7 @@ import click
 
 from aspora.cli.common import find_root, stack_option
 from aspora.errors import ToolUnavailable, UsageError
+from aspora.load import load_stack
 
 if TYPE_CHECKING:
     from local.paths import Paths
@@ -145,11 +146,7 @@ def _surroundings() -> tuple[Paths, Progress]:
 def _official(verb: str, stack: str) -> int:
     """Run the official CLI, which brings the Python language host that real stacks need."""
     root = find_root()
-    if not (root / f"Pulumi.{stack}.yaml").is_file():
-        raise UsageError(
-            f'there is no stack "{stack}": Pulumi.{stack}.yaml does not exist',
-            hint="known stacks are the Pulumi.<stack>.yaml files of the repository",
-        )
+    load_stack(stack, root)
     if not (shutil.which("pulumi") and shutil.which("pulumi-language-python")):
         raise ToolUnavailable(
             f"`aspora {verb} --stack {stack}` needs the official Pulumi CLI on PATH",

@@ -20,7 +20,7 @@ import psutil
 
 from aspora.errors import EnvironmentFailure, LocalPlatformError
 from local import components
-from local.processes import LOOPBACK, free_ports, stop, tail
+from local.processes import LOOPBACK, free_ports, out_of_space, stop, tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -321,16 +321,21 @@ def _recorded_ports(paths: Paths) -> dict[str, int]:
 def _cannot_read_its_data(death: _DiedError) -> bool:
     """Whether etcd gave up because of its data, not of the disk, the memory or our rights."""
     text = death.text.lower()
-    innocent = ("no space left", "permission denied", "out of memory", "cannot allocate")
+    innocent = ("permission denied", "out of memory", "cannot allocate")
     gave_up = ('"level":"fatal"', '"level":"panic"', "panic:", "fatal error:")
-    return not any(word in text for word in innocent) and any(word in text for word in gave_up)
+    if out_of_space(text) or any(word in text for word in innocent):
+        return False
+    return any(word in text for word in gave_up)
 
 
 def _did_not_start(death: _DiedError) -> EnvironmentFailure:
     text = death.text.lower()
     hint = f"{tail(death.log)}\nIts log: {death.log}"
-    if "no space left" in text:
-        hint = f"The disk of {death.log.parent} is full. Free some space and try again.\n{hint}"
+    if out_of_space(text):
+        hint = (
+            f"There is no room for its files in {death.log.parents[1]}. Free some space and try "
+            f"again, or name another folder: ASPORA_STATE=/path/to/folder\n{hint}"
+        )
     elif "permission denied" in text:
         hint = (
             f"Files under {death.log.parents[1]} belong to somebody else (was `aspora` run with "

@@ -19,6 +19,7 @@ from aspora.errors import AsporaError, LocalPlatformError
 from local.engine_cli import Cli, close_loop, without_proxy
 from local.engine_record import Record, Summary, Tick
 from local.engine_state import EngineState
+from local.processes import out_of_space
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -90,13 +91,17 @@ class Engine:
         """Forget everything: the next `up` adopts what is there."""
         self._state.reset()
 
+    @property
+    def _make_room(self) -> str:
+        return f"make room for {self._state.root}, or set ASPORA_STATE to another folder"
+
     def _stack(self) -> automation.Stack:
         try:
             self._state.prepare(self._config)
         except OSError as error:
             raise LocalPlatformError(
                 f"the engine's state cannot be written: {error}",
-                hint=f"make room for {self._state.root}, or set ASPORA_STATE to another folder",
+                hint=self._make_room,
             ) from None
         workspace = _Workspace(
             self._state,
@@ -125,6 +130,8 @@ class Engine:
                 )
             except automation_errors.CommandError as error:
                 failure = self._failure or record.failure(command, str(error))
+                if out_of_space(str(error)) and not failure.hint:
+                    failure.hint = self._make_room
                 raise failure from failure.__cause__
             except RuntimeError as error:
                 raise LocalPlatformError(f"the Pulumi engine failed: {error}") from None

@@ -131,6 +131,6 @@ def _names_its_object(message: str) -> bool:
 
 def _last_lines(words: str) -> str:
     """The error lines among all the CLI printed."""
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    lines = [line.strip().removeprefix("stderr: ") for line in words.splitlines() if line.strip()]
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return "; ".join(told or lines[-3:])

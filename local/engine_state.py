@@ -56,7 +56,8 @@ class EngineState:
         self._write_settings(config)
 
     def reset(self) -> None:
-        """Forget every resource."""
+        """Forget every resource. An engine left over is known by its work folder: it ends first."""
+        self.end_leftovers()
         for folder in (self.backend, self.work):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)

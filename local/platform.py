@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aspora import names
+from aspora.cli.common import domain_paths
 from aspora.errors import EnvironmentFailure, LocalPlatformError
 from aspora.load import load_or_raise, load_stack
 from aspora.render import Rendered, render
@@ -60,19 +61,19 @@ class Outcome:
 def read(root: Path, domains: Sequence[Path] = ()) -> Wanted:
     """The local stack's settings and objects; raises InvalidInput with every problem."""
     settings = load_stack(STACK, root)
-    loaded = load_or_raise(list(domains) or [root / "domains"], settings)
+    loaded = load_or_raise(list(domains) or domain_paths((), root), settings)
     return Wanted(settings, render(loaded, settings))
 
 
 def up(wanted: Wanted, paths: Paths, progress: Progress) -> Outcome:
     """Bring everything up, or to what `wanted` says; safe to repeat after any failure."""
     with lock.hold(paths, "up"):
+        definitions = _definitions(paths, progress)
         tools = toolchain.ensure(tuple(toolchain.TOOLS), paths, progress, env=os.environ)
         plane = controlplane.up(tools, paths, progress)
         moto = moto_server.up(paths, progress)
         client = KubeClient.from_kubeconfig(plane.kubeconfig)
         nodes.ensure(client)
-        definitions = _definitions(paths, progress)
         identity = f"{plane.identity} {moto.pid} {moto.url}\n"
         forget = paths.dirty.exists() or _applied_to(paths) != identity
         mark_begun(paths)
@@ -98,9 +99,9 @@ def preview(wanted: Wanted, paths: Paths, progress: Progress) -> Outcome:
             hint="run `aspora up` first",
         )
     with lock.hold(paths, "preview"):
+        definitions = _definitions(paths, progress)
         tools = toolchain.ensure(("pulumi",), paths, progress, env=os.environ)
         client = KubeClient.from_kubeconfig(plane.kubeconfig)
-        definitions = _definitions(paths, progress)
         with (
             _engine(wanted, definitions, client, moto, tools["pulumi"], paths) as engine,
             progress.step("Previewing") as step,

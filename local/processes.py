@@ -138,6 +138,12 @@ def _listen(port: int) -> socket.socket | None:
     return listener
 
 
+def out_of_space(text: str) -> bool:
+    """Whether a program says that the disk, a quota or `ulimit -f` left no room for its file."""
+    words = ("no space left on device", "disk quota exceeded", "file too large")
+    return any(word in text.lower() for word in words)
+
+
 def tail(log: Path, lines: int = 8) -> str:
     """The last lines of a log, cut to what fits on a screen; empty when there is none."""
     try:

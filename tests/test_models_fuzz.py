@@ -25,7 +25,7 @@ from aspora.render import ref, render
 from aspora.stack import StackSettings
 from tests.core import ROOT
 
-EXAMPLES = settings(max_examples=120, deadline=None)
+EXAMPLES = settings(max_examples=300, deadline=None)
 KEYS = sorted({path.rpartition(".")[2].removesuffix("[]") for path, _ in walk(Domain)})
 
 

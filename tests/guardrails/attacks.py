@@ -145,8 +145,9 @@ FIRST = ("spec", "containers", 0)
 LABELS = ("metadata", "labels")
 
 
-def _token(**source: Any) -> list[Object]:
-    return [{"name": "t", "projected": {"sources": [{"serviceAccountToken": source}]}}]
+def _tokens(*sources: Object) -> list[Object]:
+    tokens = [{"serviceAccountToken": {"path": f"t{i}"} | s} for i, s in enumerate(sources)]
+    return [{"name": "t", "projected": {"sources": tokens}}]
 
 
 ATTACKS: tuple[Attack, ...] = (
@@ -204,12 +205,12 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("a node of its choice", "hardening", (*SPEC, "nodeName"), "system-0"),
     Attack("token not said", "hardening", (*SPEC, "automountServiceAccountToken"), GONE),
     Attack("token mounted", "hardening", (*SPEC, "automountServiceAccountToken"), True),
-    Attack("token as a volume", "hardening", (*SPEC, "volumes"), _token(path="t")),
+    Attack("token as a volume", "hardening", (*SPEC, "volumes"), _tokens({})),
     Attack(
         "token for the API as a volume",
         "hardening",
         (*SPEC, "volumes"),
-        _token(path="t", audience="https://kubernetes.default.svc.cluster.local"),
+        _tokens({"audience": "https://kubernetes.default.svc.cluster.local"}),
     ),
     Attack("secrets' reader", "hardening", (*SPEC, "serviceAccountName"), "secret-reader"),
     Attack(
@@ -231,7 +232,7 @@ GOOD: Mapping[str, Attack] = {
         "",
         "",
         (*SPEC, "volumes"),
-        _token(path="t", audience="pods.eks.amazonaws.com"),
+        _tokens({"audience": "pods.eks.amazonaws.com"}, {"audience": "istio-ca"}),
     ),
     "image of ours as a volume": Attack(
         "",

@@ -31,7 +31,7 @@ echo "go: downloading example.org/module v1.0.0"
 echo "$PWD $last CGO_ENABLED=$CGO_ENABLED GOFLAGS=$GOFLAGS $GOCACHE" >> "$FAKE_GO_CALLS"
 case "$FAKE_GO" in
   fail) echo "x.go:1:2: syntax error"; exit 1;;
-  offline) echo "dial tcp: lookup proxy.golang.org: no such host"; exit 1;;
+  offline) echo "dial tcp: lookup proxy.example: no such host"; exit 1;;
   full) echo "write /cache/x: no space left on device"; exit 1;;
   slow) sleep 1;;
   forever) while :; do echo example.org/package; sleep 0.05; done;;

@@ -105,6 +105,7 @@ CODES = _registry(
     CodeInfo("ASP313", "Image not pinned by digest", "A tag can be moved; prod runs the bytes that were tested.", "image: aspora/ecm-field-agent:v1.0.5@sha256:…"),  # noqa: E501
     CodeInfo("ASP314", "Reserved name", "The platform itself goes by that name."),
     CodeInfo("ASP315", "Folder and domain differ", "CODEOWNERS and reports go by the folder."),
+    CodeInfo("ASP316", "Image from elsewhere", "The admission policy lets pods run images of the stack's own prefixes alone.", "image: aspora/ecm-field-agent:v1.0.5"),  # noqa: E501
     CodeInfo("ASP401", "Stack file without settings", "A stack's settings stand under `config:`.", "config:"),  # noqa: E501
 )
 # fmt: on

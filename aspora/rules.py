@@ -426,6 +426,24 @@ def _unused_callers(context: Context) -> Iterator[Finding]:
                 )
 
 
+def image_places(context: Context) -> Iterator[Finding]:
+    """Images come from where the stack lets domains' pods come from."""
+    settings = context.settings
+    allowed = settings.allowed_registries
+    for file, work in context.each():
+        if work.image is None:
+            continue
+        image = f"{settings.images.registry}/{work.image}"
+        if not image.startswith(allowed):
+            yield Finding(
+                file,
+                work.path,
+                "ASP316",
+                f'skill "{work.id}" runs {image}; images come from {", ".join(allowed)} only',
+                "publish it there, or have the platform team add its prefix to images.allowed",
+            )
+
+
 def image_digests(context: Context) -> Iterator[Finding]:
     """Prod runs what was tested: every image is pinned by its digest."""
     if not context.settings.digests_required:
@@ -484,6 +502,7 @@ RULES: tuple[Rule, ...] = (
     limits_order,
     scaling_order,
     calls,
+    image_places,
     image_digests,
     group_names,
 )

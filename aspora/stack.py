@@ -51,7 +51,7 @@ class Images(Model):
 
     registry: Registry = Field(description="Put before every image of a domain file.")
     allowed: tuple[Registry, ...] = Field(
-        (), description="Further prefixes the admission policy lets domain pods use."
+        (), description="Prefixes that images of domains must have; the registry when left out."
     )
 
 
@@ -108,5 +108,6 @@ class StackSettings(Model):
 
     @property
     def allowed_registries(self) -> tuple[str, ...]:
-        """Prefixes, each ending in a slash, that the admission policy accepts."""
-        return tuple(f"{host}/" for host in (self.images.registry, *self.images.allowed))
+        """Prefixes, each ending in a slash, that validation and the admission policy accept."""
+        prefixes = self.images.allowed or (self.images.registry,)
+        return tuple(f"{prefix}/" for prefix in prefixes)

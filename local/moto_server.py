@@ -73,6 +73,23 @@ def status(paths: Paths) -> Moto | None:
     return None
 
 
+def reset(moto: Moto) -> None:
+    """Empty it: what nobody remembers any more must not stay. Raises LocalPlatformError."""
+    address = moto.url.removeprefix("http://")
+    connection = http.client.HTTPConnection(address, timeout=10.0)
+    try:
+        connection.request("POST", "/moto-api/reset")
+        answered = connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        answered = False
+    finally:
+        connection.close()
+    if not answered:
+        raise LocalPlatformError(
+            f"moto at {moto.url} does not answer", hint="run `aspora up` again"
+        )
+
+
 def down(paths: Paths, progress: Progress) -> None:
     """Stop the server and remove its files. Nothing to stop is fine."""
     processes = _running(paths)

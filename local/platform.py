@@ -1,8 +1,9 @@
 """The local platform as a whole: up, preview and down, and how they recover.
 
 `up` begins by writing a marker and ends by removing it. Whoever finds the marker knows that an
-`up` was killed: the engine's state cannot be trusted then. It is forgotten, every object is
-applied again (apply is idempotent) and what nobody wants any more is found by its owner label.
+`up` was killed: the engine's state cannot be trusted then. It is forgotten and moto emptied,
+every object is applied again (apply is idempotent) and what nobody wants any more is found by its
+owner label.
 """
 
 from __future__ import annotations
@@ -80,9 +81,10 @@ def up(wanted: Wanted, paths: Paths, progress: Progress) -> Outcome:
         with _engine(wanted, definitions, client, moto, tools["pulumi"], paths) as engine:
             if forget:
                 engine.reset_state()
+                moto_server.reset(moto)
             summary = _apply(engine, wanted, progress, refresh=not forget)
         removed = _sweep(client, wanted, definitions, progress) if forget else 0
-        _record(paths).write_text(identity)
+        _write(paths, _record(paths), identity)
         paths.dirty.unlink(missing_ok=True)
         _wait_for_pods(client, progress)
         return Outcome(summary, removed, definitions)
@@ -90,15 +92,15 @@ def up(wanted: Wanted, paths: Paths, progress: Progress) -> Outcome:
 
 def preview(wanted: Wanted, paths: Paths, progress: Progress) -> Outcome:
     """What `up` would change, with every object tried at the API server as a dry run."""
-    plane, moto = controlplane.status(paths), moto_server.status(paths)
-    if plane is None or moto is None or paths.dirty.exists():
-        raise LocalPlatformError(
-            "the last `aspora up` was cut short"
-            if paths.dirty.exists()
-            else "the local platform is not up",
-            hint="run `aspora up` first",
-        )
     with lock.hold(paths, "preview"):
+        plane, moto = controlplane.status(paths), moto_server.status(paths)
+        if plane is None or moto is None or paths.dirty.exists():
+            raise LocalPlatformError(
+                "the last `aspora up` was cut short"
+                if paths.dirty.exists()
+                else "the local platform is not up",
+                hint="run `aspora up` first",
+            )
         definitions = _definitions(paths, progress)
         tools = toolchain.ensure(("pulumi",), paths, progress, env=os.environ)
         client = KubeClient.from_kubeconfig(plane.kubeconfig)
@@ -155,14 +157,19 @@ def _applied_to(paths: Paths) -> str:
 
 def mark_begun(paths: Paths) -> None:
     """Write the marker, and make sure that it is on the disk before anything is changed."""
+    _write(paths, paths.dirty, "an `aspora up` has begun and not ended\n")
+
+
+def _write(paths: Paths, file: Path, text: str) -> None:
+    """Write a file through to the disk; raises EnvironmentFailure."""
     try:
-        with paths.dirty.open("w") as marker:
-            marker.write("an `aspora up` has begun and not ended\n")
-            marker.flush()
-            os.fsync(marker.fileno())
+        with file.open("w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
     except OSError as error:
         raise EnvironmentFailure(
-            f"{paths.dirty} cannot be written: {error.strerror}",
+            f"{file} cannot be written: {error.strerror}",
             hint=f"free some space there, or set ASPORA_STATE to another folder than {paths.state}",
         ) from None
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -16,8 +17,34 @@ from local.kube import KubeClient
 from local.paths import Paths
 from local.progress import QuietProgress
 from local.toolchain import TOOLS, ensure
+from tests.platform_lab import Lab
 
 _numbers = count(1)
+
+
+class _LoopKeeper(asyncio.DefaultEventLoopPolicy):
+    """Remembers the event loops that are made: Pulumi's SDK makes some and closes none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loops: list[asyncio.AbstractEventLoop] = []
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        """As always, and remembered."""
+        self.loops.append(super().new_event_loop())
+        return self.loops[-1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def event_loops() -> Iterator[None]:
+    """Close every loop at the end: an open one is a warning, and warnings are errors here."""
+    keeper = _LoopKeeper()
+    asyncio.set_event_loop_policy(keeper)
+    yield
+    for loop in keeper.loops:
+        if not loop.is_running():
+            loop.close()
+    asyncio.set_event_loop_policy(None)
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +81,26 @@ def namespace(cluster: KubeClient) -> Iterator[str]:
     cluster.apply(obj)
     yield name
     cluster.delete(obj, wait_seconds=0)
+
+
+@pytest.fixture(scope="module")
+def labs(
+    engine_tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Lab]]:
+    """Makes repositories with a state folder, by name; what runs in them is taken down at the end.
+
+    No definition of a custom resource is downloaded: they come from ASPORA_CRDS or are open.
+    """
+    made: list[Lab] = []
+
+    def make(name: str) -> Lab:
+        made.append(Lab.make(tmp_path_factory.mktemp(name)))
+        return made[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASPORA_DOWNLOADS", "off")
+        try:
+            yield make
+        finally:
+            for lab in made:
+                lab.down()

@@ -90,7 +90,7 @@ def test_objects_of_look_alike_domains_stay_apart(tmp_path: Path, one: str, othe
     """`a` with an agent `a-a` and `a-a` without one would meet if names were only joined."""
     texts = [
         f"name: {name}\nowner: {{team: t, costCenter: c}}\nagents:\n"
-        f"  - name: a\n    image: x:v1\n    model: claude-haiku-4-5\n"
+        f"  - name: a\n    image: aspora/x:v1\n    model: claude-haiku-4-5\n"
         f"    calls: [{called}/a, {called}/a/a, {called}/a/a-a]\n    skills:\n"
         + "".join(
             f"      - {{name: {skill}, description: d, callers: [{called}/a]}}\n"

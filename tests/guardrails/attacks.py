@@ -10,7 +10,7 @@ from typing import Any
 from aspora.render import Object
 from tests.guardrails.world import World
 
-REGISTRY = "ghcr.io/"
+REGISTRY = "ghcr.io/aspora/"
 OWNER = {"domain": "lab", "owner-team": "lab-team", "cost-center": "lab"}
 
 
@@ -26,7 +26,7 @@ def account(space: str, name: str) -> Object:
     }
 
 
-def container(name: str = "agent", image: str = f"{REGISTRY}aspora/agent:v1") -> Object:
+def container(name: str = "agent", image: str = f"{REGISTRY}agent:v1") -> Object:
     return {
         "name": name,
         "image": image,
@@ -135,9 +135,9 @@ ELSEWHERE = (
     "docker.io/library/alpine:3",
     "alpine:3",
     "aspora/agent:v1",
-    REGISTRY.rstrip("/") + ".evil.example/aspora/agent:v1",
-    REGISTRY.rstrip("/") + ":5000/aspora/agent:v1",
-    "evil.example/" + REGISTRY + "aspora/agent:v1",
+    REGISTRY.rstrip("/") + ".evil.example/agent:v1",
+    REGISTRY.rstrip("/") + ":5000/agent:v1",
+    "evil.example/" + REGISTRY + "agent:v1",
     REGISTRY.rstrip("/"),
 )
 SPEC = ("spec",)
@@ -238,7 +238,7 @@ GOOD: Mapping[str, Attack] = {
         "",
         "",
         (*SPEC, "volumes"),
-        [{"name": "v", "image": {"reference": f"{REGISTRY}aspora/data:v1"}}],
+        [{"name": "v", "image": {"reference": f"{REGISTRY}data:v1"}}],
     ),
     "init container of ours": Attack("", "", (*SPEC, "initContainers"), [container("first")]),
     "privileged said to be false": Attack("", "", (*FIRST, "securityContext", "privileged"), False),

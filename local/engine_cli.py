@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pulumi.automation import CommandResult, PulumiCommand
@@ -117,5 +117,15 @@ def close_loop(loop: asyncio.AbstractEventLoop, *, patience: float = 1.0) -> Non
     for task in tasks:
         task.cancel()
     if tasks:
-        loop.run_until_complete(asyncio.wait(tasks, timeout=patience))
+        _let_end(loop, tasks, patience)
     loop.close()
+
+
+def _let_end(
+    loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[Any]], patience: float
+) -> None:
+    """Run until the tasks have ended; a callback the SDK left may stop the loop once before."""
+    for _ in range(2):
+        with suppress(RuntimeError):
+            loop.run_until_complete(asyncio.wait(tasks, timeout=patience))
+            return

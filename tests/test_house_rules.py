@@ -17,12 +17,16 @@ from tests.pages import repository_files
 
 MYSELF = Path(__file__).relative_to(ROOT).as_posix()
 LOCKS = [name for name in repository_files() if name.endswith((".lock", "go.sum"))]
-REGISTRIES = (
-    "pypi.org",
-    "pythonhosted.org",
-    "proxy.golang.org",
-    "sum.golang.org",
-    "registry.npmjs.org",
+# In parts, so that this file names none of them either.
+REGISTRIES = tuple(
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("proxy", "golang", "org"),
+        ("sum", "golang", "org"),
+        ("registry", "npmjs", "org"),
+    )
 )
 WRITTEN_BY = r"chatgpt|copilot|co-authored-by|generated (with|by) (claude|an? ai)|claude code"
 

@@ -28,7 +28,7 @@ define install
 	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
 	  { [ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV); } && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(1) && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	fi
 endef
@@ -51,7 +51,7 @@ validate: $(VENV)/.runtime ## Check the domain files
 test: check ## Everything: checks, fast tests, then the real engine and API server
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
-test-fast: $(VENV)/.dev ## The tests that need no engine, in seconds
+test-fast: $(VENV)/.dev ## The tests that need no engine, in some minutes
 	$(BIN)/python -m pytest -m "not engine" -q
 
 check: $(VENV)/.dev ## Linters, types, import rules

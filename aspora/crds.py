@@ -83,6 +83,19 @@ PROMETHEUS = Bundle(
     "v0.93.0",
     "https://github.com/prometheus-operator/prometheus-operator/releases/download/v0.93.0/stripped-down-crds.yaml",
 )
+# github.com/aws/karpenter-provider-aws/releases
+KARPENTER_VERSION = "v1.14.1"
+
+
+def _karpenter(file: str) -> Bundle:
+    """Karpenter publishes a file for each of its definitions."""
+    url = f"https://raw.githubusercontent.com/aws/karpenter-provider-aws/{KARPENTER_VERSION}/pkg/apis/crds/{file}.yaml"
+    return Bundle(f"karpenter-{file.rpartition('_')[2]}", KARPENTER_VERSION, url)
+
+
+KARPENTER_NODE_CLASS = _karpenter("karpenter.k8s.aws_ec2nodeclasses")
+KARPENTER_NODE_POOL = _karpenter("karpenter.sh_nodepools")
+KARPENTER_NODE_CLAIM = _karpenter("karpenter.sh_nodeclaims")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,10 @@ def _kind(group: str, version: str, kind: str, plural: str, bundle: Bundle) -> C
     return CustomKind(group, version, kind, plural, "Namespaced", bundle)
 
 
+def _cluster_kind(group: str, version: str, kind: str, plural: str, bundle: Bundle) -> CustomKind:
+    return CustomKind(group, version, kind, plural, "Cluster", bundle)
+
+
 CUSTOM_KINDS: tuple[CustomKind, ...] = (
     _kind("agents.x-k8s.io", "v1beta1", "Sandbox", "sandboxes", AGENT_SANDBOX),
     _kind(
@@ -134,6 +151,11 @@ CUSTOM_KINDS: tuple[CustomKind, ...] = (
     _kind("cert-manager.io", "v1", "Certificate", "certificates", CERT_MANAGER),
     _kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets", EXTERNAL_SECRETS),
     _kind("external-secrets.io", "v1", "SecretStore", "secretstores", EXTERNAL_SECRETS),
+    _cluster_kind(
+        "karpenter.k8s.aws", "v1", "EC2NodeClass", "ec2nodeclasses", KARPENTER_NODE_CLASS
+    ),
+    _cluster_kind("karpenter.sh", "v1", "NodeClaim", "nodeclaims", KARPENTER_NODE_CLAIM),
+    _cluster_kind("karpenter.sh", "v1", "NodePool", "nodepools", KARPENTER_NODE_POOL),
     _kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects", KEDA),
     _kind("monitoring.coreos.com", "v1", "PodMonitor", "podmonitors", PROMETHEUS),
     _kind("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", PROMETHEUS),

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from aspora import rules, yamldoc
+from aspora import rules, stack_rules, yamldoc
 from aspora.errors import InvalidInput, UsageError
 from aspora.model_keys import allowed_keys
 from aspora.models import Domain
@@ -140,6 +140,26 @@ def load_stack(stack: str, root: Path) -> StackSettings:
 
     Raises UsageError for an unknown stack, InvalidInput for settings that do not hold.
     """
+    settings, document = _read_stack(stack, root)
+    problems = tuple(_stack_finding(document, found) for found in stack_rules.check(settings))
+    if problems:
+        raise InvalidInput(problems)
+    return settings
+
+
+def unverified(stack: str, root: Path) -> tuple[Problem, ...]:
+    """The pins of `stack` that prod refuses until somebody has looked them up."""
+    settings, document = _read_stack(stack, root)
+    return tuple(_stack_finding(document, found) for found in stack_rules.unverified(settings))
+
+
+def _stack_finding(document: yamldoc.Document, found: stack_rules.StackFinding) -> Problem:
+    path = ("config", *found.path)
+    position = document.position(path)
+    return Problem(found.code, format_path(path), found.message, position, found.hint)
+
+
+def _read_stack(stack: str, root: Path) -> tuple[StackSettings, yamldoc.Document]:
     path = root / f"Pulumi.{stack}.yaml"
     if not path.is_file():
         known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
@@ -158,7 +178,7 @@ def load_stack(stack: str, root: Path) -> StackSettings:
     settings = validate(StackSettings, own, document, ("config",))
     if isinstance(settings, list):
         raise InvalidInput(tuple(settings))
-    return settings
+    return settings, document
 
 
 def _stack_problem(document: yamldoc.Document, path: tuple[str, ...], message: str) -> Problem:

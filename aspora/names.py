@@ -32,6 +32,8 @@ MANDATORY_LABELS = (DOMAIN_LABEL, TEAM_LABEL, COST_LABEL)
 """Labels that every workload of a domain carries; an admission policy refuses it otherwise."""
 
 LABEL_LIMIT = 63
+CACHE_LIMIT = 40
+"""Of ElastiCache's replication groups and users (its API reference)."""
 CRONJOB_LIMIT = 52
 """A Job adds 11 characters to its CronJob's name, and 63 is the limit of a pod's label."""
 
@@ -89,3 +91,46 @@ def secret_path(stack: str, domain: str, *parts: str) -> str:
 def spiffe_id(domain: str, service_account: str) -> str:
     """The identity in a workload's certificate, in Istio's own form."""
     return f"spiffe://cluster.local/ns/{namespace(domain)}/sa/{service_account}"
+
+
+def bucket(prefix: str, purpose: str) -> str:
+    """The name of an S3 bucket: <prefix>-artifacts. Unique in the whole world by its prefix."""
+    return f"{prefix}-{purpose}"
+
+
+def data_prefix(domain: str, workload: str) -> str:
+    """Where a workload's objects lie in the buckets: wealth/wealth-advisor-plan/."""
+    return f"{domain}/{workload}/"
+
+
+def cache(cluster: str) -> str:
+    """The ElastiCache replication group of a cluster."""
+    return fit(f"{cluster}-cache", CACHE_LIMIT)
+
+
+def cache_user(cluster: str, owner: str) -> str:
+    """Whom a domain's agents, or the platform's services, log in to the cache as."""
+    return fit(f"{cluster}-cache-{owner}", CACHE_LIMIT)
+
+
+def karpenter_node_role(cluster: str) -> str:
+    """The IAM role of the nodes that Karpenter starts; EC2NodeClass names it."""
+    return f"{cluster}-karpenter-node"
+
+
+def role_path(environment: str) -> str:
+    """The IAM path of every role of a stack: what the deploy role may make, and no others."""
+    return f"/aspora/{environment}/"
+
+
+def tags(environment: str, owner: str = PLATFORM_OWNER) -> dict[str, str]:
+    """AWS tags of every resource that takes tags; those of costs are activated as such."""
+    return {
+        OWNER_LABEL: owner,
+        "aspora:environment": environment,
+        "aspora:domain": owner,
+    }
+
+
+DISCOVERY_TAG = "karpenter.sh/discovery"
+"""Karpenter finds its subnets and security groups by this tag, whose value is the cluster."""

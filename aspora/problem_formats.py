@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aspora.problems import Problem, code_info, printable
+from aspora.problems import CodeInfo, Problem, code_info, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    Infos = Callable[[str], CodeInfo]
 
 JSON_VERSION = 1
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -19,9 +21,16 @@ SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _BOLD, _RED, _DIM, _OFF = "\x1b[1m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
 
 
-def render(problems: Iterable[Problem], style: str, *, colour: bool = False) -> str:
-    """The problems in one of STYLES, sorted; colour is for text alone."""
+def render(
+    problems: Iterable[Problem], style: str, *, colour: bool = False, info: Infos = code_info
+) -> str:
+    """The problems in one of STYLES, sorted; colour is for text alone.
+
+    `info` says what a code stands for, where the codes are not the platform's own.
+    """
     ordered = sorted(problems)
+    if style in ("github", "sarif"):
+        return (format_github if style == "github" else format_sarif)(ordered, info)
     return format_text(ordered, colour=colour) if style == "text" else STYLES[style](ordered)
 
 
@@ -57,15 +66,15 @@ def format_json(problems: Sequence[Problem]) -> str:
     return _dumps({"version": JSON_VERSION, "problems": entries})
 
 
-def format_github(problems: Sequence[Problem]) -> str:
+def format_github(problems: Sequence[Problem], info: Infos = code_info) -> str:
     """Workflow commands that put each problem on its line of a pull request."""
-    return "".join(_github_line(problem) for problem in problems)
+    return "".join(_github_line(problem, info(problem.code)) for problem in problems)
 
 
-def format_sarif(problems: Sequence[Problem]) -> str:
+def format_sarif(problems: Sequence[Problem], info: Infos = code_info) -> str:
     """SARIF 2.1.0, as code scanning reads it."""
     codes = sorted({problem.code for problem in problems})
-    driver = {"name": "aspora", "rules": [_sarif_rule(code) for code in codes]}
+    driver = {"name": "aspora", "rules": [_sarif_rule(info(code)) for code in codes]}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -94,9 +103,9 @@ def _dumps(data: Any) -> str:
     return text
 
 
-def _github_line(problem: Problem) -> str:
+def _github_line(problem: Problem, info: CodeInfo) -> str:
     at = problem.position
-    title = f"{problem.code} {code_info(problem.code).title}"
+    title = f"{problem.code} {info.title}"
     properties = {"file": at.file, "line": str(at.line), "col": str(at.column), "title": title}
     pairs = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     path = f"{problem.path}: " if problem.path else ""
@@ -112,11 +121,10 @@ def _property(text: str) -> str:
     return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")
 
 
-def _sarif_rule(code: str) -> dict[str, Any]:
-    info = code_info(code)
+def _sarif_rule(info: CodeInfo) -> dict[str, Any]:
     example = f"\n\nFor example: {info.example}" if info.example else ""
     return {
-        "id": code,
+        "id": info.code,
         "shortDescription": {"text": info.title},
         "fullDescription": {"text": info.why or info.title},
         "help": {"text": f"{info.why or info.title}{example}"},

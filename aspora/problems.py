@@ -107,6 +107,13 @@ CODES = _registry(
     CodeInfo("ASP315", "Folder and domain differ", "CODEOWNERS and reports go by the folder."),
     CodeInfo("ASP316", "Image from elsewhere", "The admission policy lets pods run images of the stack's own prefixes alone.", "image: aspora/ecm-field-agent:v1.0.5"),  # noqa: E501
     CodeInfo("ASP401", "Stack file without settings", "A stack's settings stand under `config:`.", "config:"),  # noqa: E501
+    CodeInfo("ASP402", "No AWS side", "A stack other than local stands on AWS, and its settings say how.", "aspora:aws: {bucketPrefix: aspora-staging, …}"),  # noqa: E501
+    CodeInfo("ASP403", "Zone of another region", "AWS has no such zone in the stack's region.", "zones: [us-east-1a, us-east-1b, us-east-1c]"),  # noqa: E501
+    CodeInfo("ASP404", "Not one range for each zone", "Each kind of subnet stands in every zone.", "nodeCidrs: [10.20.0.0/18, 10.20.64.0/18, 10.20.128.0/18]"),  # noqa: E501
+    CodeInfo("ASP405", "Subnet outside the VPC", "AWS refuses it halfway through an `up`."),
+    CodeInfo("ASP406", "Subnets overlap", "AWS refuses the second one halfway through an `up`."),
+    CodeInfo("ASP407", "Pin not looked up", "Prod takes no version, checksum or account that nobody has verified."),  # noqa: E501
+    CodeInfo("ASP408", "gVisor without a checksum", "A node runs what it fetches as root: it checks it first.", "gvisorRuntime: {release: release-20260921.0, sha256: …}"),  # noqa: E501
 )
 # fmt: on
 """Every code there is. A new one is one line here."""

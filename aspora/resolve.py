@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from aspora import names
@@ -82,6 +82,17 @@ def workloads(domain: Domain) -> tuple[Workload, ...]:
         if skill.agent in agents
     ]
     return tuple(found)
+
+
+def smallest(workload: Workload) -> Workload:
+    """The same with one pod to begin with and one warm sandbox at most; what load adds stays."""
+    sessions = workload.skill.sessions
+    skill = workload.skill
+    if sessions and sessions.warm_pool > 1:
+        one = sessions.model_copy(update={"warm_pool": 1})
+        skill = skill.model_copy(update={"sessions": one})
+    scaling = workload.scaling.model_copy(update={"min": 1})
+    return replace(workload, skill=skill, scaling=scaling)
 
 
 def _resolve(

@@ -16,6 +16,7 @@ from aspora.flows import FLOWS
 from aspora.model_keys import is_list, model_in, walk
 from aspora.models import Domain
 from aspora.stack import StackSettings
+from aspora.system_flows import SYSTEM_FLOWS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -167,5 +168,20 @@ def flow_reference() -> str:
         lines.append(
             f"| {flow.name} | {flow.who} | {flow.direction} | {flow.peer.shown} | {ports} "
             f"| {flow.why} | {flow.asked_by} |"
+        )
+    lines += [
+        "",
+        "## kube-system",
+        "",
+        "The cluster's own pods, on stacks that make their cluster. From `aspora/system_flows.py`.",
+        "",
+        "| Flow | Which pods | Direction | Peer | Ports | Why |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in SYSTEM_FLOWS:
+        ports = ", ".join(f"{protocol} {port}" for protocol, port in row.ports)
+        which = f"{row.label}={' or '.join(row.pods)}" if row.pods else "all"
+        lines.append(
+            f"| {row.name} | {which} | {row.direction} | {row.peer.shown} | {ports} | {row.why} |"
         )
     return "\n".join(lines) + "\n"

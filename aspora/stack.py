@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from aspora.fields import Cidr, Flag, Host, Model, Text, named, whole
+from aspora.stack_aws import AwsSettings
 
 PREFIX = "aspora:"
 """Pulumi's namespace of our keys: `aspora:environment` and so on."""
@@ -99,6 +100,13 @@ class StackSettings(Model):
     )
     sandbox_overhead: SandboxOverhead = Field(
         SandboxOverhead(), description="What gVisor takes for each pod."
+    )
+    minimal_replicas: Flag = Field(
+        default=False,
+        description="One pod of each service skill until load asks for more, and one warm sandbox.",
+    )
+    aws: AwsSettings | None = Field(
+        None, description="The AWS side; staging and prod need it, `local` has none."
     )
 
     @property

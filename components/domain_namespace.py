@@ -40,7 +40,9 @@ class DomainNamespace(pulumi.ComponentResource):
         namespace, *rails = args.domain.guardrails
         self.namespace = register([namespace], self, depends_on=args.waits_for)
         self.guardrails = register(
-            [*rails, *args.domain.handover], self, depends_on=[*self.namespace, *args.waits_for]
+            [*rails, *args.domain.handover],
+            self,
+            depends_on=self.namespace,  # which waited for the rest already
         )
         self.skills = [
             SkillWorkload(

@@ -7,28 +7,32 @@ from pathlib import Path
 
 import pulumi
 
-from aspora.errors import AsporaError, EnvironmentFailure, InvalidInput
-from aspora.load import load_or_raise
+from aspora.errors import AsporaError, EnvironmentFailure
+from aspora.load import load
 from aspora.problem_formats import format_text
 from aspora.render import render
 from infra.definitions import Definitions, find, require_verified
 from infra.program import Platform, declare
-from infra.settings import read_settings
+from infra.settings import read_settings, unverified_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 async def program() -> None:
     """Read, check, render, declare; problems become one message without a traceback."""
+    stack = pulumi.get_stack()
     try:
-        settings = read_settings(pulumi.get_stack())
-        domains = load_or_raise([ROOT / "domains"], settings)
-        definitions = _definitions(settings.environment)
-    except InvalidInput as error:
-        raise pulumi.RunError(f"{error.message}\n{format_text(error.problems)}") from None
+        settings = read_settings(stack)
+        loaded = load([ROOT / "domains"], settings)
+        pins = unverified_lines(stack, settings)
+        if loaded.problems or pins:
+            count = len(loaded.problems) + len(pins)
+            lines = "\n".join([*pins, format_text(loaded.problems)])
+            raise pulumi.RunError(f"{count} problems found\n{lines}")
+        documents = _definitions(settings.environment).documents
+        await declare(Platform(settings, render(loaded.domains, settings), documents))
     except AsporaError as error:
         raise pulumi.RunError(f"{error.message}\n{error.hint}") from None
-    await declare(Platform(settings, render(domains, settings), definitions.documents))
 
 
 def _definitions(environment: str) -> Definitions:

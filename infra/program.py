@@ -10,12 +10,14 @@ import pulumi
 
 from aspora.render import Object, Rendered
 from aspora.stack import StackSettings
+from aspora.upgrade import check_upgrade
 from components.cluster_policies import ClusterPolicies, ClusterPoliciesArgs
 from components.crds import CustomResources, CustomResourcesArgs
 from components.domain_namespace import DomainNamespace, DomainNamespaceArgs
 
 PROJECT = "aspora-platform"
 DELIVERY_OUTPUT = "delivery"
+VERSION_OUTPUT = "kubernetesVersion"
 HANDING_OVER = "handing-over"
 """The delivery of a domain between `pulumi` and `argocd`: one more run lets go of its workloads."""
 
@@ -31,18 +33,23 @@ class Platform:
 
 async def declare(platform: Platform) -> None:
     """Register the whole platform; exports `delivery`, by which the next run knows what changed."""
-    from infra.aws import DataStores, DataStoresArgs, secret_names
+    from infra.aws import declare_aws
 
-    before = await _deliveries()
+    last = await _last_run()
     rendered, settings = platform.rendered, platform.settings
-    DataStores("data", DataStoresArgs(settings, secret_names(rendered)))
-    crds = CustomResources("crds", CustomResourcesArgs(platform.definitions))
+    check_upgrade(pulumi.get_stack(), last.version, settings.cluster.version)
+    tenants = tuple(domain.tenant for domain in rendered.domains)
+    cloud = await declare_aws(settings, tenants, rendered.system)
+    opts = pulumi.ResourceOptions(providers=[cloud.kubernetes] if cloud.kubernetes else [])
+    crds = CustomResources("crds", CustomResourcesArgs(platform.definitions), opts)
     policies = ClusterPolicies(
-        "cluster", ClusterPoliciesArgs(rendered.cluster, tuple(crds.definitions))
+        "cluster",
+        ClusterPoliciesArgs(rendered.cluster, (*crds.definitions, *cloud.waits_for)),
+        opts,
     )
     after: dict[str, str] = {}
     for domain in rendered.domains:
-        handing_over = domain.delivery == "argocd" and before.get(domain.name) == "pulumi"
+        handing_over = domain.delivery == "argocd" and last.deliveries.get(domain.name) == "pulumi"
         after[domain.name] = HANDING_OVER if handing_over else domain.delivery
         DomainNamespace(
             domain.name,
@@ -52,13 +59,29 @@ async def declare(platform: Platform) -> None:
                 handing_over,
                 (*crds.definitions, *policies.objects),
             ),
+            opts,
         )
     pulumi.export(DELIVERY_OUTPUT, after)
+    pulumi.export(VERSION_OUTPUT, settings.cluster.version)
+    for output, value in cloud.outputs.items():
+        pulumi.export(output, value)
 
 
-async def _deliveries() -> Mapping[str, Any]:
-    """Who delivered each domain in the last run: this stack's own outputs; empty at first."""
+@dataclass(frozen=True)
+class LastRun:
+    """This stack's own outputs of its last run: who delivered each domain, and the version."""
+
+    deliveries: Mapping[str, Any]
+    version: str | None
+
+
+async def _last_run() -> LastRun:
+    """Empty before the first run."""
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     myself = pulumi.StackReference("last-run", stack_name=name)
-    details = await myself.get_output_details(DELIVERY_OUTPUT)
-    return details.value if isinstance(details.value, Mapping) else {}
+    deliveries = (await myself.get_output_details(DELIVERY_OUTPUT)).value
+    version = (await myself.get_output_details(VERSION_OUTPUT)).value
+    return LastRun(
+        deliveries if isinstance(deliveries, Mapping) else {},
+        version if isinstance(version, str) else None,
+    )

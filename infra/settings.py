@@ -6,11 +6,13 @@ The core reads the same keys from the file, to render without an engine; both en
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pulumi
 from pydantic import ValidationError
 
+from aspora import stack_rules
 from aspora.errors import AsporaError
 from aspora.model_keys import alias, allowed_keys
 from aspora.problems import format_path, nearest
@@ -30,12 +32,33 @@ def read_settings(stack: str) -> StackSettings:
     }
     values = {key: _value(text) for key, text in raw.items() if text is not None}
     try:
-        return StackSettings.model_validate(values)
+        settings = StackSettings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(
-            f"Pulumi.{stack}.yaml does not hold:\n" + "\n".join(_lines(stack, error)),
-            hint="docs/reference/stack.md describes every setting",
-        ) from None
+        raise _does_not_hold(stack, _lines(stack, error)) from None
+    lines = _found(stack, stack_rules.check(settings))
+    if lines:
+        raise _does_not_hold(stack, lines)
+    return settings
+
+
+def unverified_lines(stack: str, settings: StackSettings) -> list[str]:
+    """One line for each pin that prod refuses until somebody has looked it up."""
+    return _found(stack, stack_rules.unverified(settings))
+
+
+def _found(stack: str, findings: Iterable[stack_rules.StackFinding]) -> list[str]:
+    return [_line(stack, found.path, f"{found.message}; {found.hint}") for found in findings]
+
+
+def _does_not_hold(stack: str, lines: list[str]) -> SettingsError:
+    return SettingsError(
+        f"Pulumi.{stack}.yaml does not hold:\n" + "\n".join(lines),
+        hint="docs/reference/stack.md describes every setting",
+    )
+
+
+def _line(stack: str, path: tuple[str | int, ...], message: str) -> str:
+    return f"  Pulumi.{stack}.yaml: config.{format_path(path)}: {message}"
 
 
 def _value(text: str) -> Any:
@@ -56,5 +79,5 @@ def _lines(stack: str, error: ValidationError) -> list[str]:
             message = "unknown key" + (f'; did you mean "{near}"?' if near else "")
         elif detail["type"] == "missing":
             message = "missing"
-        lines.append(f"  Pulumi.{stack}.yaml: config.{format_path(path)}: {message}")
+        lines.append(_line(stack, path, message))
     return lines

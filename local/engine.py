@@ -17,17 +17,17 @@ from pulumi.automation import errors as automation_errors
 
 from aspora.errors import AsporaError, LocalPlatformError
 from local.engine_cli import Cli, close_loop, without_proxy
-from local.engine_record import Record, Summary, Tick
+from local.engine_record import Record, ResourcesFailed, Summary, Tick
 from local.engine_state import EngineState
 from local.processes import out_of_space
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from local.paths import Paths
 
-__all__ = ["PARALLEL", "Engine", "Summary", "Tick"]
+__all__ = ["PARALLEL", "Engine", "ResourcesFailed", "Summary", "Tick"]
 
 # On 2 cores 8, 16 and 32 are equally fast with 350 objects; the API server is never the limit.
 PARALLEL = 16
@@ -75,8 +75,15 @@ class Engine:
         return self._run("preview", on_event, refresh=refresh)
 
     def destroy(self, on_event: Callable[[Tick], None] | None = None) -> Summary:
-        """Delete everything the state knows."""
+        """Delete everything the state knows; nothing at all while any of it is protected."""
+        self.require_unprotected()
         return self._run("destroy", on_event, continue_on_error=True)
+
+    def require_unprotected(self) -> None:
+        """Raise LocalPlatformError with every resource of the state that is protected."""
+        protected = [entry for entry in self._state.objects() if entry.get("protect")]
+        if protected:
+            raise _is_protected(protected)
 
     def outputs(self) -> dict[str, Any]:
         """What the program exported in the last `up`."""
@@ -129,7 +136,8 @@ class Engine:
                     **options,
                 )
             except automation_errors.CommandError as error:
-                failure = self._failure or record.failure(command, str(error))
+                ended = not self._cli.was_killed
+                failure = self._failure or record.failure(command, str(error), ended=ended)
                 if out_of_space(str(error)) and not failure.hint:
                     failure.hint = self._make_room
                 raise failure from failure.__cause__
@@ -172,6 +180,16 @@ class _Workspace(automation.LocalWorkspace):
             name: automation.OutputValue(value, secret=False)
             for name, value in self._state.outputs().items()
         }
+
+
+def _is_protected(entries: Sequence[Mapping[str, Any]]) -> LocalPlatformError:
+    names = sorted(f"{entry['type']} {entry['urn'].rpartition('::')[2]}" for entry in entries)
+    what = "1 resource is" if len(names) == 1 else f"{len(names)} resources are"
+    return LocalPlatformError(
+        "\n  ".join((f"destroy: {what} protected, so nothing was deleted", *names)),
+        hint="`aspora:aws` with `protect: false`, then an `up`, lifts it from all of them;\n"
+        "`pulumi state unprotect URN` from one resource of a real stack",
+    )
 
 
 def _of_the_program(error: Exception) -> LocalPlatformError:

@@ -26,7 +26,12 @@ _NO_PROXY = "no_grpc_proxy"
 
 
 class Cli(PulumiCommand):
-    """The CLI at one path. The user's own PULUMI_ and AWS_ variables never reach it."""
+    """The CLI at one path. The user's own PULUMI_ and AWS_ variables never reach it.
+
+    `was_killed` tells of the last command that it ended by a signal, so nothing it wrote counts.
+    """
+
+    was_killed = False
 
     def __init__(self, program: Path) -> None:  # the parent's would look for `bin/pulumi`
         self.command = str(program)
@@ -42,6 +47,7 @@ class Cli(PulumiCommand):
     ) -> CommandResult:
         """Run one command to its end; a KeyboardInterrupt stops it first."""
         result = self._finish([self.command, "--non-interactive", *args], cwd, additional_env)
+        self.was_killed = result.code < 0
         if result.code != 0:
             raise create_command_error(result)
         return result

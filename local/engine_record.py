@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aspora.errors import LocalPlatformError
+from local.processes import out_of_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +17,15 @@ if TYPE_CHECKING:
 REFRESH = "refresh"
 _CHANGES = ("create", "update", "replace", "delete")
 _ENGINE_ONLY = "pulumi:"  # the stack itself, providers
+_STACK = "::pulumi:pulumi:Stack::"
 _PREFIXES = ("Preview failed: ", "an unhandled error occurred: ", "error: ")
+_PROTECTED = "because it is protected. To unprotect"
+_NO_PROVIDER = re.compile(r"unknown provider '\S+' for resource ")
 _NO_NEWS = frozenset(("preview failed", "update failed", "destroy failed", "refresh failed"))
+
+
+class ResourcesFailed(LocalPlatformError):
+    """Resources could not be made, changed or deleted; the engine has ended and told its state."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +93,24 @@ class Record:
             changes=tuple(sorted(changes, key=lambda change: change[1])),
         )
 
-    def failure(self, command: str, words: str) -> LocalPlatformError:
+    def failure(self, command: str, words: str, *, ended: bool = True) -> LocalPlatformError:
         """The failed resources and why; `words` is all the CLI printed, used when it says no more.
 
         A provider's message names its object, so the resource is named only where it does not.
+        What failed only because its provider could not be made is left out beside the reason.
+        `ended` says that the engine came to its own end.
         """
-        lines = list(dict.fromkeys(_line(urn, message) for urn, message in self.errors))
+        reasons = [error for error in self.errors if not _NO_PROVIDER.match(error[1])]
+        found = reasons or self.errors
+        lines = list(dict.fromkeys(_line(urn, message) for urn, message in found))
         if not lines:
             return LocalPlatformError(f"the Pulumi engine failed: {_last_lines(words)}")
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        return LocalPlatformError("\n  ".join((f"{command}: {count}", *lines)))
+        whole = (
+            ended and not out_of_space(words) and all(_of_resource(urn) for urn, _ in self.errors)
+        )
+        kind = ResourcesFailed if whole else LocalPlatformError
+        return kind("\n  ".join((f"{command}: {count}", *lines)))
 
     def _step(self, step: StepEventMetadata, *, finished: bool) -> None:
         state = step.new or step.old
@@ -113,7 +130,18 @@ class Record:
             self.errors.append((event.urn or "", message))
 
 
+def _of_resource(urn: str) -> bool:
+    """Whether an error is that of a resource, not of the program or of the engine itself."""
+    return bool(urn) and _STACK not in urn
+
+
+def _unprotect(urn: str) -> str:
+    return f"`pulumi state unprotect '{urn}'` lifts that for a real stack"
+
+
 def _line(urn: str, message: str) -> str:
+    if _PROTECTED in message:
+        return f"{urn.rpartition('::')[2]} is protected, so it was not deleted; {_unprotect(urn)}"
     for prefix in _PREFIXES:
         message = message.removeprefix(prefix)
     head, trace, rest = message.partition("\nTraceback ")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STACK = "pulumi:pulumi:Stack"
+_SIGNATURE = "4dabf18193072939515e22adb298388d"  # what marks a value that is no plain one
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the mark of a secret, not one
 
 
 class EngineState:
@@ -34,15 +36,28 @@ class EngineState:
         return self.backend / ".pulumi" / "stacks" / self._project / f"{self._stack}.json"
 
     def outputs(self) -> dict[str, Any]:
-        """What the program exported in the last `up`; empty when there was none."""
+        """What the last `up` exported, but for secrets; empty when there was none."""
+        for resource in self.resources():
+            if resource["type"] == _STACK:
+                exported = resource.get("outputs", {})
+                return {name: value for name, value in exported.items() if not _holds(value)}
+        return {}
+
+    def resources(self) -> tuple[dict[str, Any], ...]:
+        """The resources as the engine wrote them: urn, type, id, inputs, outputs, protect ..."""
         try:
             latest = orjson.loads(self.checkpoint.read_bytes())["checkpoint"]["latest"] or {}
-        except FileNotFoundError:
-            return {}
-        for resource in latest.get("resources", ()):
-            if resource["type"] == _STACK:
-                return dict(resource.get("outputs", {}))
-        return {}
+        except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+            return ()
+        return tuple(latest.get("resources", ()))
+
+    def objects(self) -> tuple[dict[str, Any], ...]:
+        """The resources without the stack itself, providers and components."""
+        return tuple(
+            entry
+            for entry in self.resources()
+            if entry.get("custom") and not entry["type"].startswith("pulumi:")
+        )
 
     def prepare(self, config: Mapping[str, str]) -> None:
         """Clear leftovers away and write the project and its settings."""
@@ -100,3 +115,10 @@ class EngineState:
             settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         settings["config"] = dict(config)
         path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+
+def _holds(value: Any) -> bool:
+    """Whether a secret stands anywhere in it."""
+    if isinstance(value, dict):
+        return value.get(_SIGNATURE) == _SECRET or any(map(_holds, value.values()))
+    return isinstance(value, list) and any(map(_holds, value))

@@ -1,4 +1,4 @@
-"""One command at a time works on the local platform."""
+"""One command at a time works on a platform of this machine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aspora.errors import AlreadyRunning, EnvironmentFailure
+from local import simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def hold(paths: Paths, verb: str = "up") -> Iterator[None]:
-    """Keep every other command off the local platform while the block runs.
+    """Keep every other command off this platform while the block runs.
 
     The operating system frees the lock when its holder dies, however it dies. When nothing but
     the lock is left in the state folder, the folder goes too. Raises AlreadyRunning.
@@ -42,7 +43,7 @@ def _acquire(paths: Paths, verb: str) -> int:
         except BlockingIOError:
             holder = os.read(descriptor, 4096)
             os.close(descriptor)
-            raise _already_running(holder) from None
+            raise _already_running(holder, paths.stack) from None
         if _is_still(paths.lock, descriptor):
             break
         os.close(descriptor)  # the former holder removed the file between our open and our lock
@@ -71,14 +72,15 @@ def _is_still(lock: Path, descriptor: int) -> bool:
         return False
 
 
-def _already_running(holder: bytes) -> AlreadyRunning:
+def _already_running(holder: bytes, stack: str) -> AlreadyRunning:
     try:
         record = json.loads(holder)
-        who = f"`aspora {record['verb']}` (process {record['pid']}, since {record['since']})"
+        command = simulation.command(record["verb"], stack)
+        who = f"`{command}` (process {record['pid']}, since {record['since']})"
         way_out = f"Wait until it ends, or stop it: kill {record['pid']}"
     except (ValueError, KeyError, TypeError):
         who, way_out = "another aspora command", "Wait until it ends."
-    return AlreadyRunning(f"{who} is working on the local platform", hint=way_out)
+    return AlreadyRunning(f"{who} is working on {simulation.title(stack)}", hint=way_out)
 
 
 def _remove_if_last(paths: Paths) -> None:

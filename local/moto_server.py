@@ -150,8 +150,12 @@ def _log(paths: Paths) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """The caller's environment without anything that points to a real AWS."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """The caller's environment without anything that points to a real AWS.
+
+    With AWS's managed policies, so that attaching one that does not exist fails here too.
+    """
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return own | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
 
 
 def _answers(port: int) -> bool:

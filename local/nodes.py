@@ -1,4 +1,4 @@
-"""The nodes that kwok plays: one for the platform, three for gVisor, one of them spot.
+"""The nodes that kwok plays: one for the platform, three for gVisor and one of those on spot.
 
 Labels and taints are those of the real node pools, so that scheduling is decided as it will be
 there. The nodes carry no owner label: they belong to this machine, not to the platform.
@@ -6,30 +6,29 @@ there. The nodes carry no owner label: they belong to this machine, not to the p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from aspora.names import RUNTIME_LABEL
+from aspora.render.nodes import CAPACITY_LABEL, GVISOR, GVISOR_SPOT, PLATFORM, PoolKind
+from aspora.stack import StackSettings
 from local.kube import KubeClient
 
 Object = dict[str, Any]
 
-GVISOR_TAINT = {"key": RUNTIME_LABEL, "value": "gvisor", "effect": "NoSchedule"}
-SPOT_TAINT = {"key": "spot", "value": "true", "effect": "NoSchedule"}
 
-
-def node(name: str, zone: str, *, gvisor: bool = False, spot: bool = False) -> Object:
-    """One node as Karpenter would label it."""
+def node(pool: PoolKind, number: int, zone: str, region: str = "local") -> Object:
+    """A node of `pool` as Karpenter would label it."""
+    name = f"{pool.name}-{number}"
     labels = {
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": "amd64",
-        "topology.kubernetes.io/region": "local",
-        "topology.kubernetes.io/zone": f"local-{zone}",
-        "karpenter.sh/capacity-type": "spot" if spot else "on-demand",
+        "topology.kubernetes.io/region": region,
+        "topology.kubernetes.io/zone": f"{region}{zone}",
+        CAPACITY_LABEL: pool.capacity,
+        "karpenter.sh/nodepool": pool.name,
+        **pool.labels,
     }
-    if gvisor:
-        labels[RUNTIME_LABEL] = "gvisor"
-    taints = [GVISOR_TAINT] * gvisor + [SPOT_TAINT] * spot
     obj: Object = {
         "apiVersion": "v1",
         "kind": "Node",
@@ -39,20 +38,32 @@ def node(name: str, zone: str, *, gvisor: bool = False, spot: bool = False) -> O
             "annotations": {"kwok.x-k8s.io/node": "fake"},
         },
     }
-    return obj | ({"spec": {"taints": taints}} if taints else {})
+    return obj | ({"spec": {"taints": list(pool.taints)}} if pool.taints else {})
 
 
-NODES: tuple[Object, ...] = (
-    node("system-0", "a"),
-    node("gvisor-0", "a", gvisor=True),
-    node("gvisor-1", "b", gvisor=True),
-    node("gvisor-2", "c", gvisor=True),
-    node("gvisor-spot-0", "a", gvisor=True, spot=True),
-)
+def spread(region: str, zones: Sequence[str]) -> tuple[Object, ...]:
+    """All of them over three zones of a region, each named by what follows the region's name."""
+    first, second, third = zones[:3]
+    return (
+        node(PLATFORM, 0, first, region),
+        node(GVISOR, 0, first, region),
+        node(GVISOR, 1, second, region),
+        node(GVISOR, 2, third, region),
+        node(GVISOR_SPOT, 0, first, region),
+    )
 
 
-def ensure(client: KubeClient) -> None:
-    """Make the nodes; those that are there stay as they are."""
-    for obj in NODES:
+NODES = spread("local", ("-a", "-b", "-c"))
+
+
+def ensure(client: KubeClient, settings: StackSettings | None = None) -> None:
+    """Make the nodes, in the stack's own zones where it has some; those that are there stay."""
+    aws = settings.aws if settings else None
+    if settings and aws:
+        zones = [zone.removeprefix(settings.region) for zone in aws.network.zones]
+        wanted = spread(settings.region, zones)
+    else:
+        wanted = NODES
+    for obj in wanted:
         if client.get(obj) is None:
             client.apply(obj)

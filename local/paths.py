@@ -1,7 +1,8 @@
-"""Where the local platform keeps its files.
+"""Where the platform on this machine keeps its files.
 
 Two folders: the cache (tools; expensive to make, safe to keep) and the state (the platform that
-runs now; `down` removes it).
+runs now; `down` removes it). Each stack has a state folder of its own, so that a simulated one
+runs beside the local one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LOCAL = "local"
+"""The stack that is always here; every other one is played only when asked for."""
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -20,17 +24,23 @@ class Paths:
 
     cache: Path
     state: Path
+    stack: str = LOCAL
 
     @classmethod
-    def from_environment(cls, env: Mapping[str, str]) -> Paths:
-        """Folders named by ASPORA_CACHE and ASPORA_STATE, else the user's XDG folders."""
+    def from_environment(cls, env: Mapping[str, str], stack: str = LOCAL) -> Paths:
+        """Folders named by ASPORA_CACHE and ASPORA_STATE, else the user's XDG folders.
+
+        ASPORA_STATE names the folder of `local`; that of staging has `-staging` added to its name.
+        """
         home = Path(env.get("HOME") or Path.home())
         cache = _xdg(env, "XDG_CACHE_HOME", home / ".cache") / "aspora"
-        state = _xdg(env, "XDG_STATE_HOME", home / ".local" / "state") / "aspora" / "local"
-        return cls(
-            cache=_named(env, "ASPORA_CACHE", home) or cache,
-            state=_named(env, "ASPORA_STATE", home) or state,
-        )
+        named = _named(env, "ASPORA_STATE", home)
+        states = _xdg(env, "XDG_STATE_HOME", home / ".local" / "state") / "aspora"
+        if stack == LOCAL:
+            state = named or states / LOCAL
+        else:
+            state = Path(f"{named}-{stack}") if named else states / f"{stack}-simulated"
+        return cls(cache=_named(env, "ASPORA_CACHE", home) or cache, state=state, stack=stack)
 
     @property
     def tools(self) -> Path:

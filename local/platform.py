@@ -1,9 +1,9 @@
-"""The local platform as a whole: up, preview and down, and how they recover.
+"""A platform on this machine as a whole: up, preview, destroy and down, and how they recover.
 
-`up` begins by writing a marker and ends by removing it. Whoever finds the marker knows that an
-`up` was killed: the engine's state cannot be trusted then. It is forgotten and moto emptied,
-every object is applied again (apply is idempotent) and what nobody wants any more is found by its
-owner label.
+It is the `local` stack, or staging or prod played (`--simulate`): the way is the same. What may be
+believed after a run that was killed, or in which something failed, stands in `local/marker.py`. A
+state that cannot be trusted is forgotten and moto emptied; every object is applied again (apply is
+idempotent) and what nobody wants any more is found by its owner label.
 """
 
 from __future__ import annotations
@@ -17,32 +17,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aspora import names
+from aspora import load, names
 from aspora.cli.common import domain_paths
-from aspora.errors import EnvironmentFailure, LocalPlatformError
-from aspora.load import load_or_raise, load_stack
+from aspora.errors import InvalidInput, LocalPlatformError
+from aspora.models import Domain
 from aspora.render import Rendered, render
 from aspora.stack import StackSettings
-from local import controlplane, lock, moto_server, nodes, toolchain
+from local import (
+    controlplane,
+    lock,
+    marker,
+    moto_server,
+    nodes,
+    simulated_secrets,
+    simulation,
+    toolchain,
+)
 from local.discovery import Ref, ref_of
 from local.kube import KubeClient
-from local.paths import Paths
+from local.paths import LOCAL, Paths
 from local.progress import Progress, Step
 
 if TYPE_CHECKING:
     from infra.definitions import Definitions
     from local.engine import Engine, Summary, Tick
 
-STACK = "local"
 PODS_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the files ask for: read and checked before anything is started."""
+    """What the files ask for: read and checked before anything is started.
+
+    `unverified` counts the pins that only a simulation lets pass.
+    """
 
     settings: StackSettings
+    domains: tuple[Domain, ...]
     rendered: Rendered
+    unverified: int = 0
 
     @property
     def count(self) -> int:
@@ -59,57 +72,92 @@ class Outcome:
     definitions: Definitions
 
 
-def read(root: Path, domains: Sequence[Path] = ()) -> Wanted:
-    """The local stack's settings and objects; raises InvalidInput with every problem."""
-    settings = load_stack(STACK, root)
-    loaded = load_or_raise(list(domains) or domain_paths((), root), settings)
-    return Wanted(settings, render(loaded, settings))
+@dataclass(frozen=True)
+class Servers:
+    """What runs and what the engine works on."""
+
+    client: KubeClient
+    moto: moto_server.Moto
+    pulumi: Path
+    identity: str
+
+
+def read(root: Path, domains: Sequence[Path] = (), *, stack: str = LOCAL) -> Wanted:
+    """A stack's settings and objects; raises InvalidInput with every problem."""
+    settings = load.load_stack(stack, root)
+    loaded = load.load(list(domains) or domain_paths((), root), settings)
+    found = (*load.unverified(stack, root), *loaded.problems)
+    forgiven = simulation.forgiven(found, stack)
+    if len(forgiven) < len(found):
+        raise InvalidInput(tuple(problem for problem in found if problem not in forgiven))
+    return Wanted(settings, loaded.domains, render(loaded.domains, settings), len(forgiven))
 
 
 def up(wanted: Wanted, paths: Paths, progress: Progress) -> Outcome:
     """Bring everything up, or to what `wanted` says; safe to repeat after any failure."""
     with lock.hold(paths, "up"):
-        definitions = _definitions(paths, progress)
-        tools = toolchain.ensure(tuple(toolchain.TOOLS), paths, progress, env=os.environ)
-        plane = controlplane.up(tools, paths, progress)
-        moto = moto_server.up(paths, progress)
-        client = KubeClient.from_kubeconfig(plane.kubeconfig)
-        nodes.ensure(client)
-        identity = f"{plane.identity} {moto.pid} {moto.url}\n"
-        forget = paths.dirty.exists() or _applied_to(paths) != identity
-        mark_begun(paths)
-        with _engine(wanted, definitions, client, moto, tools["pulumi"], paths) as engine:
-            if forget:
+        definitions = _definitions(wanted, paths, progress)
+        servers = _start(wanted, paths, progress)
+        trust = marker.trust(paths, servers.identity)
+        marker.begin(paths)
+        with _engine(wanted, definitions, servers, paths) as engine:
+            if not trust.state:
                 engine.reset_state()
-                moto_server.reset(moto)
-            summary = _apply(engine, wanted, progress, refresh=not forget)
-        removed = _sweep(client, wanted, definitions, progress) if forget else 0
-        _write(paths, _record(paths), identity)
-        paths.dirty.unlink(missing_ok=True)
-        _wait_for_pods(client, progress)
+                moto_server.reset(servers.moto)
+            simulated_secrets.ensure(wanted.domains, wanted.settings, servers.moto.url)
+            with _failures_noted(paths, servers.identity):
+                summary = _apply(engine, paths, progress, refresh=trust.state)
+        removed = 0 if trust.complete else _sweep(servers.client, wanted, definitions, progress)
+        simulated_secrets.prune(wanted.domains, wanted.settings, servers.moto.url)
+        marker.end(paths, servers.identity)
+        _wait_for_pods(servers.client, progress)
         return Outcome(summary, removed, definitions)
 
 
 def preview(wanted: Wanted, paths: Paths, progress: Progress) -> Outcome:
-    """What `up` would change, with every object tried at the API server as a dry run."""
+    """What `up` would change, with every object tried at the API server as a dry run.
+
+    A simulation starts what is missing, empty: that is the account before the first `up`.
+    """
     with lock.hold(paths, "preview"):
-        plane, moto = controlplane.status(paths), moto_server.status(paths)
-        if plane is None or moto is None or paths.dirty.exists():
-            raise LocalPlatformError(
-                "the last `aspora up` was cut short"
-                if paths.dirty.exists()
-                else "the local platform is not up",
-                hint="run `aspora up` first",
-            )
-        definitions = _definitions(paths, progress)
-        tools = toolchain.ensure(("pulumi",), paths, progress, env=os.environ)
-        client = KubeClient.from_kubeconfig(plane.kubeconfig)
+        _require_whole(paths)
+        servers = _running(paths, progress)
+        if servers is None and paths.stack == LOCAL:
+            raise _not_up(paths)
+        definitions = _definitions(wanted, paths, progress)
+        servers = servers or _start(wanted, paths, progress)
         with (
-            _engine(wanted, definitions, client, moto, tools["pulumi"], paths) as engine,
+            _engine(wanted, definitions, servers, paths) as engine,
             progress.step("Previewing") as step,
         ):
-            summary = engine.preview(_follow(step, wanted))
+            if not marker.trust(paths, servers.identity).state:
+                engine.reset_state()
+            summary = engine.preview(_follow(step, paths))
         return Outcome(summary, 0, definitions)
+
+
+def destroy(wanted: Wanted, paths: Paths, progress: Progress) -> Summary:
+    """Have the engine delete every resource, as `pulumi destroy` would; the servers go on.
+
+    Raises LocalPlatformError where anything is protected, before it deletes.
+    """
+    with lock.hold(paths, "down --destroy"):
+        _require_whole(paths)
+        servers = _running(paths, progress)
+        if servers is None:
+            raise _not_up(paths)
+        definitions = _definitions(wanted, paths, progress)
+        with (
+            _engine(wanted, definitions, servers, paths) as engine,
+            _failures_noted(paths, servers.identity),
+            progress.step("Destroying with Pulumi") as step,
+        ):
+            engine.require_unprotected()
+            marker.begin(paths)
+            summary = engine.destroy(_follow(step, paths))
+            step.done(shown(summary))
+        marker.end(paths, servers.identity)
+        return summary
 
 
 def down(paths: Paths, progress: Progress) -> bool:
@@ -119,7 +167,7 @@ def down(paths: Paths, progress: Progress) -> bool:
     with lock.hold(paths, "down"):
         from local.engine_state import EngineState
 
-        EngineState(paths.pulumi, _project(), STACK).end_leftovers()
+        EngineState(paths.pulumi, _project(), paths.stack).end_leftovers()
         controlplane.down(paths, progress)
         moto_server.down(paths, progress)
         for folder in (paths.pulumi, paths.logs, paths.cluster):
@@ -127,6 +175,56 @@ def down(paths: Paths, progress: Progress) -> bool:
         for file in (paths.dirty, paths.kubeconfig):
             file.unlink(missing_ok=True)
     return True
+
+
+def _not_up(paths: Paths) -> LocalPlatformError:
+    return LocalPlatformError(
+        f"{simulation.title(paths.stack)} is not up",
+        hint=f"run `{simulation.command('up', paths.stack)}` first",
+    )
+
+
+def _require_whole(paths: Paths) -> None:
+    if marker.cut_short(paths):
+        command = simulation.command("up", paths.stack)
+        raise LocalPlatformError(
+            f"the last `{command}` was cut short", hint=f"run `{command}` first"
+        )
+
+
+def _running(paths: Paths, progress: Progress) -> Servers | None:
+    """The servers as they stand, or None where one of them does not run."""
+    plane, moto = controlplane.status(paths), moto_server.status(paths)
+    if plane is None or moto is None:
+        return None
+    tools = toolchain.ensure(("pulumi",), paths, progress, env=os.environ)
+    return _servers(plane, moto, tools["pulumi"])
+
+
+def _start(wanted: Wanted, paths: Paths, progress: Progress) -> Servers:
+    """The tools, the control plane with its nodes, and moto; what runs already stays."""
+    tools = toolchain.ensure(tuple(toolchain.TOOLS), paths, progress, env=os.environ)
+    plane = controlplane.up(tools, paths, progress)
+    servers = _servers(plane, moto_server.up(paths, progress), tools["pulumi"])
+    nodes.ensure(servers.client, wanted.settings)
+    return servers
+
+
+def _servers(plane: controlplane.ControlPlane, moto: moto_server.Moto, pulumi: Path) -> Servers:
+    client = KubeClient.from_kubeconfig(plane.kubeconfig)
+    return Servers(client, moto, pulumi, f"{plane.identity} {moto.pid} {moto.url}\n")
+
+
+@contextmanager
+def _failures_noted(paths: Paths, identity: str) -> Iterator[None]:
+    """Let the next run go on from the engine's state where resources failed and no more."""
+    from local.engine import ResourcesFailed
+
+    try:
+        yield
+    except ResourcesFailed:
+        marker.failed(paths, identity)
+        raise
 
 
 def _wait_for_pods(client: KubeClient, progress: Progress) -> None:
@@ -143,45 +241,17 @@ def _wait_for_pods(client: KubeClient, progress: Progress) -> None:
         step.done(f"{late} not ready" if late else "all ready")
 
 
-def _record(paths: Paths) -> Path:
-    return paths.pulumi / "applied-to"
-
-
-def _applied_to(paths: Paths) -> str:
-    """The control plane and moto that the engine's state speaks of; empty when it is not known."""
-    try:
-        return _record(paths).read_text()
-    except (OSError, ValueError):
-        return ""
-
-
-def mark_begun(paths: Paths) -> None:
-    """Write the marker, and make sure that it is on the disk before anything is changed."""
-    _write(paths, paths.dirty, "an `aspora up` has begun and not ended\n")
-
-
-def _write(paths: Paths, file: Path, text: str) -> None:
-    """Write a file through to the disk; raises EnvironmentFailure."""
-    try:
-        with file.open("w") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise EnvironmentFailure(
-            f"{file} cannot be written: {error.strerror}",
-            hint=f"free some space there, or set ASPORA_STATE to another folder than {paths.state}",
-        ) from None
-
-
 def desired(wanted: Wanted, definitions: Definitions) -> set[Ref]:
     """Every object that may carry an owner label."""
     return {ref_of(obj) for obj in (*wanted.rendered, *definitions.documents)}
 
 
-def _definitions(paths: Paths, progress: Progress) -> Definitions:
+def _definitions(wanted: Wanted, paths: Paths, progress: Progress) -> Definitions:
     from infra.definitions import find
 
+    environment = wanted.settings.environment
+    for line in simulation.remarks(paths.stack, environment, wanted.unverified):
+        progress.note(line)
     found = find(os.environ, paths.cache, progress.note)
     if not found.strict:
         progress.note(
@@ -193,12 +263,7 @@ def _definitions(paths: Paths, progress: Progress) -> Definitions:
 
 @contextmanager
 def _engine(
-    wanted: Wanted,
-    definitions: Definitions,
-    client: KubeClient,
-    moto: moto_server.Moto,
-    cli: Path,
-    paths: Paths,
+    wanted: Wanted, definitions: Definitions, servers: Servers, paths: Paths
 ) -> Iterator[Engine]:
     """The engine with both stand-ins serving."""
     # The C library would print about connections that the engine closes when it ends.
@@ -208,23 +273,24 @@ def _engine(
     from local.providers.aws import serve_aws
     from local.providers.kubernetes import serve_kubernetes
 
+    region = wanted.settings.region
     platform = Platform(wanted.settings, wanted.rendered, definitions.documents)
     with (
-        serve_kubernetes(client) as kubernetes,
-        serve_aws(moto.url, region=wanted.settings.region) as aws,
+        serve_kubernetes(servers.client) as kubernetes,
+        serve_aws(servers.moto.url, region=region) as aws,
     ):
         yield Engine(
-            cli,
+            servers.pulumi,
             paths,
             lambda: declare(platform),
-            stack=STACK,
-            config={"aws:region": wanted.settings.region},
+            stack=paths.stack,
+            config={"aws:region": region},
             providers={"kubernetes": kubernetes.port, "aws": aws.port},
             project=_project(),
         )
 
 
-def _apply(engine: Engine, wanted: Wanted, progress: Progress, *, refresh: bool) -> Summary:
+def _apply(engine: Engine, paths: Paths, progress: Progress, *, refresh: bool) -> Summary:
     """One run, and a second one when a domain's delivery is being handed over.
 
     `refresh` looks at the live objects first: what someone changed or deleted is mended.
@@ -232,7 +298,7 @@ def _apply(engine: Engine, wanted: Wanted, progress: Progress, *, refresh: bool)
     from infra.program import DELIVERY_OUTPUT, HANDING_OVER
 
     with progress.step("Applying with Pulumi") as step:
-        summary = engine.up(_follow(step, wanted), refresh=refresh)
+        summary = engine.up(_follow(step, paths), refresh=refresh)
         step.done(shown(summary))
     handing = [
         domain
@@ -241,21 +307,22 @@ def _apply(engine: Engine, wanted: Wanted, progress: Progress, *, refresh: bool)
     ]
     if handing:
         with progress.step(f"Handing {', '.join(handing)} over to Argo CD") as step:
-            engine.up(_follow(step, wanted))
+            engine.up(_follow(step, paths))
     return summary
 
 
-def _follow(step: Step, wanted: Wanted) -> Callable[[Tick], None]:
-    from aspora.crds import CUSTOM_KINDS
-    from infra.aws import resource_count
+def _follow(step: Step, paths: Paths) -> Callable[[Tick], None]:
+    """Progress out of what the last run knew, while that is enough."""
     from local.engine_record import REFRESH
+    from local.engine_state import EngineState
 
-    total = wanted.count + len(CUSTOM_KINDS) + resource_count(wanted.rendered)
+    total = len(EngineState(paths.pulumi, _project(), paths.stack).objects())
 
     def follow(tick: Tick) -> None:
         if tick.finished:
             looking = "looking at " if tick.operation == REFRESH else ""
-            step.update(f"{looking}{tick.done}/{total} {tick.name.rpartition('/')[2]}")
+            of_total = f"/{total}" if tick.done <= total else ""
+            step.update(f"{looking}{tick.done}{of_total} {tick.name.rpartition('/')[2]}")
 
     return follow
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from aspora.names import DOMAIN_LABEL
 from local.kube import KubeClient, KubeError
+from local.paths import LOCAL
+
+if TYPE_CHECKING:
+    from local.paths import Paths
 
 Object = dict[str, Any]
 SIMULATED = "nodes, pods (kwok) and AWS (moto); operators' controllers do not run"
+SIMULATED_STACK = (
+    "EKS (a local control plane), nodes and pods (kwok), AWS (moto); operators' controllers do not"
+    " run, so Rollouts have no pods"
+)
 QUOTA_KEYS = ("requests.cpu", "requests.memory", "pods")
 
 
@@ -31,22 +39,53 @@ class DomainStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The local platform."""
+    """A platform on this machine.
 
+    `simulated` says what is only played, `kept` which AWS types the stand-in keeps itself, and
+    which call moto lacks; `outputs` are the stack's, without secrets.
+    """
+
+    stack: str
     server: str
     kubeconfig: str
     aws: str
     simulated: str
     domains: tuple[DomainStatus, ...]
+    kept: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
 
 
-def gather(client: KubeClient, kubeconfig: str, aws: str) -> Status:
-    """Ask the API server; seven list calls whatever the number of domains."""
+def status(paths: Paths) -> Status | None:
+    """What is up; None when the control plane is not."""
+    from infra.program import PROJECT
+    from local import controlplane, moto_server
+    from local.engine_state import EngineState
+    from local.providers.aws_types import kept
+
+    plane, moto = controlplane.status(paths), moto_server.status(paths)
+    if plane is None:
+        return None
+    simulated = paths.stack != LOCAL
+    return Status(
+        stack=paths.stack,
+        server=plane.server,
+        kubeconfig=str(plane.kubeconfig),
+        aws=moto.url if moto else "not running",
+        simulated=SIMULATED_STACK if simulated else SIMULATED,
+        domains=gather(KubeClient.from_kubeconfig(plane.kubeconfig)),
+        kept=kept() if simulated else {},
+        outputs=EngineState(paths.pulumi, PROJECT, paths.stack).outputs() if simulated else {},
+    )
+
+
+def gather(client: KubeClient) -> tuple[DomainStatus, ...]:
+    """Ask the API server; eight list calls whatever the number of domains."""
     services = _by_domain(client, "apps/v1", "Deployment")
+    rollouts = _by_domain(client, "argoproj.io/v1alpha1", "Rollout")
     schedules = _by_domain(client, "batch/v1", "CronJob")
     pools = _by_domain(client, "extensions.agents.x-k8s.io/v1beta1", "SandboxWarmPool")
     pods = _by_domain(client, "v1", "Pod")
@@ -60,7 +99,7 @@ def gather(client: KubeClient, kubeconfig: str, aws: str) -> Status:
             DomainStatus(
                 name,
                 namespace["metadata"]["name"],
-                len(services[name]),
+                len(services[name]) + len(rollouts[name]),
                 len(schedules[name]),
                 len(pools[name]),
                 sum(1 for pod in mine if _ready(pod)),
@@ -68,7 +107,7 @@ def gather(client: KubeClient, kubeconfig: str, aws: str) -> Status:
                 _quota(quotas[name]),
             )
         )
-    return Status(client.server, kubeconfig, aws, SIMULATED, tuple(domains))
+    return tuple(domains)
 
 
 def pending(client: KubeClient) -> int:

@@ -18,14 +18,14 @@ import orjson
 import psutil
 from botocore.config import Config
 
+from aspora.named_secrets import named_secrets
 from aspora.names import OWNER_LABEL
-from infra.aws import secret_names
 from infra.definitions import find
-from local import controlplane, moto_server, platform
+from local import controlplane, moto_server, platform, simulation
 from local.discovery import Ref, ref_of
 from local.engine_state import EngineState
 from local.kube import KubeClient
-from local.paths import Paths
+from local.paths import LOCAL, Paths
 from local.platform import Outcome, Wanted
 from local.progress import QuietProgress
 from tests.core import ROOT
@@ -63,15 +63,16 @@ agents:
         timeZone: Asia/Dubai
 """
 
-HELD_UP = """
+HELD_UP = '''
 import sys
 from itertools import count as numbers
 
 from aspora.cli import run
 from local import progress
 from local.kube import KubeClient
+from local.providers.aws import AwsStandIn
 
-moment, count = sys.argv[1], int(sys.argv[2])
+moment, count, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 
 def hold():
     print("reached", flush=True)
@@ -95,11 +96,22 @@ def counted(name, original):
         return original(self, target, **options)
     return call
 
+def aws_made(original):
+    """Held when AWS has made the `count`-th resource and nobody knows of it yet."""
+    calls = numbers(1)
+    def create(self, resource, inputs):
+        made = original(self, resource, inputs)
+        if not resource.preview and moment == "aws" and next(calls) == count:
+            hold()
+        return made
+    return create
+
 progress.make_progress = make_progress
 for name in ("apply", "delete", "get"):
     setattr(KubeClient, name, counted(name, getattr(KubeClient, name)))
-sys.exit(run(["up"]))
-"""
+AwsStandIn.create = aws_made(AwsStandIn.create)
+sys.exit(run(arguments))
+'''
 
 # What controllers make with the labels of its maker and without an owner reference.
 _MADE_BY_CONTROLLERS = frozenset(("Endpoints",))
@@ -113,14 +125,19 @@ class Lab:
     paths: Paths
 
     @classmethod
-    def make(cls, folder: Path) -> Lab:
+    def make(cls, folder: Path, stack: str = LOCAL) -> Lab:
         """A repository without domains below `folder`, with the user's own tool cache."""
         root = folder / "repository"
         (root / "domains").mkdir(parents=True)
-        for name in ("Pulumi.yaml", "Pulumi.local.yaml"):
+        for name in ("Pulumi.yaml", f"Pulumi.{stack}.yaml"):
             shutil.copy(ROOT / name, root)
-        cache = Paths.from_environment(os.environ).cache
-        return cls(root, Paths(cache=cache, state=folder / "state"))
+        own = {**os.environ, "ASPORA_STATE": str(folder / "state")}
+        return cls(root, Paths.from_environment(own, stack))
+
+    @property
+    def stack(self) -> str:
+        """`local`, or the one that is simulated."""
+        return self.paths.stack
 
     # -- the repository --------------------------------------------------------------------------
 
@@ -131,11 +148,11 @@ class Lab:
             folder = self.root / "domains" / text.split()[1]
             folder.mkdir(parents=True)
             (folder / "domain.yaml").write_text(text, encoding="utf-8")
-        return platform.read(self.root)
+        return platform.read(self.root, stack=self.stack)
 
     def wanted(self) -> Wanted:
         """What the repository asks for."""
-        return platform.read(self.root)
+        return platform.read(self.root, stack=self.stack)
 
     # -- the platform ----------------------------------------------------------------------------
 
@@ -150,14 +167,18 @@ class Lab:
 
     def environment(self) -> dict[str, str]:
         """What a command of this lab sees."""
-        own = {"ASPORA_ROOT": str(self.root), "ASPORA_STATE": str(self.paths.state)}
+        state = str(self.paths.state).removesuffix("" if self.stack == LOCAL else f"-{self.stack}")
+        own = {"ASPORA_ROOT": str(self.root), "ASPORA_STATE": state}
         return {**os.environ, **own}
 
     def command(self, *arguments: str, blocks: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run `aspora ARGUMENTS` to its end; no file may have more than `blocks` times 512 B."""
+        """Run `aspora ARGUMENTS` to its end; no file may have more than `blocks` times 512 B.
+
+        For a simulated stack the options that say so are added.
+        """
         limit = ["/bin/sh", "-c", 'ulimit -f "$0" && exec "$@"', str(blocks)] if blocks else []
         return subprocess.run(
-            [*limit, sys.executable, "-m", "aspora", *arguments],
+            [*limit, sys.executable, "-m", "aspora", *arguments, *self._options()],
             capture_output=True,
             cwd=ROOT,
             env=self.environment(),
@@ -166,15 +187,18 @@ class Lab:
             check=False,
         )
 
+    def _options(self) -> list[str]:
+        return simulation.command("", self.stack).split()[1:]
+
     @contextmanager
     def held(self, moment: str, count: int = 0) -> Iterator[subprocess.Popen[str]]:
         """`aspora up` in a process group of its own, held at a moment until its stdin closes.
 
-        The moment: words of what it says it is doing, or the `count`-th call of the client's
-        "get", "apply" or "delete".
+        The moment: words of what it says it is doing, the `count`-th call of the client's "get",
+        "apply" or "delete", or "aws" when the stand-in has made its `count`-th resource.
         """
         process = subprocess.Popen(
-            [sys.executable, "-c", HELD_UP, moment, str(count)],
+            [sys.executable, "-c", HELD_UP, moment, str(count), "up", *self._options()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -240,12 +264,12 @@ class Lab:
 
     def state(self) -> list[Object]:
         """The resources in the engine's checkpoint that are no component and no provider."""
-        checkpoint = EngineState(self.paths.pulumi, "aspora-platform", platform.STACK).checkpoint
+        checkpoint = EngineState(self.paths.pulumi, "aspora-platform", self.stack).checkpoint
         latest = orjson.loads(checkpoint.read_bytes())["checkpoint"]["latest"]
         assert not latest.get("pending_operations")
         return [
             entry
-            for entry in latest["resources"]
+            for entry in latest.get("resources", ())
             if entry.get("custom") and not entry["type"].startswith("pulumi:")
         ]
 
@@ -258,9 +282,10 @@ class Lab:
         )
 
     def secrets(self) -> list[str]:
-        """The entries of Secrets Manager that moto holds, sorted."""
-        found = self.aws("secretsmanager").list_secrets(MaxResults=100)["SecretList"]
-        return sorted(entry["Name"] for entry in found)
+        """The entries of Secrets Manager of our own that moto holds, sorted."""
+        pages = self.aws("secretsmanager").get_paginator("list_secrets").paginate()
+        found = sorted(entry["Name"] for page in pages for entry in page["SecretList"])
+        return [name for name in found if name.startswith("aspora/")]
 
     def aws(self, service: str) -> Any:
         """A boto3 client of the lab's moto."""
@@ -312,7 +337,8 @@ class Lab:
         remembered = self.in_state()
         assert set(remembered) == desired, f"{sorted(set(remembered) ^ desired)}"
         assert max(remembered.values()) == 1
-        assert self.secrets() == sorted(secret_names(wanted.rendered))
+        named = named_secrets(wanted.domains, wanted.settings)
+        assert self.secrets() == sorted(secret.name for secret in named)
         assert self.engines() == []
         assert not self.paths.dirty.exists()
 

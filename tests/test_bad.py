@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aspora.errors import InvalidInput
-from aspora.load import load, load_stack
+from aspora.load import load, load_stack, unverified
 from aspora.problem_formats import format_text
 from aspora.problems import CODES, Problem
 from tests.core import settings
@@ -39,11 +39,12 @@ def output(case: str) -> str:
 
 def _problems(path: Path) -> tuple[Problem, ...]:
     if path.name.startswith("Pulumi."):
+        stack = path.name.split(".")[1]
         try:
-            load_stack(path.name.split(".")[1], path.parent)
+            load_stack(stack, path.parent)
         except InvalidInput as error:
             return error.problems
-        return ()
+        return unverified(stack, path.parent)
     if path.is_dir():
         paths: list[Path] = sorted({file.parent.parent for file in path.rglob("domain.yaml")})
     else:

@@ -4,47 +4,36 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 import yaml
-from pulumi.runtime import mocks as pulumi_mocks
 
 from aspora.crds import CUSTOM_KINDS, open_crd
 from aspora.load import load_or_raise, load_stack
+from aspora.registered import Registered
 from aspora.render import Rendered, ref, render
 from components.base import resource_name, type_token
 from infra.main import program
-from infra.program import Platform, declare
+from infra.program import PROJECT, Platform, declare
+from infra.recording import record
 from infra.settings import SettingsError, read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).parent / "golden" / "urns.txt"
 
 
-class Recorder(pulumi_mocks.Mocks):
-    """Remembers every resource the program registers; a fresh one for each program."""
+class Recorded:
+    """What a program registered."""
 
-    def __init__(self, outputs: Mapping[str, Any] | None = None) -> None:
-        self.seen: list[pulumi_mocks.MockResourceArgs] = []
-        self._outputs = dict(outputs or {})
+    def __init__(self, seen: tuple[Registered, ...]) -> None:
+        self.seen = seen
 
-    def new_resource(
-        self, args: pulumi_mocks.MockResourceArgs
-    ) -> tuple[str | None, dict[str, Any]]:
-        self.seen.append(args)
-        if args.typ == "pulumi:pulumi:StackReference":
-            return args.name, {"name": args.name, "outputs": self._outputs}
-        return f"{args.name}-id", dict(args.inputs)
-
-    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], None]:
-        return {}, None
-
-    def manifests(self) -> list[dict[str, Any]]:
-        return [args.inputs for args in self.seen if args.typ.startswith("kubernetes:")]
+    def manifests(self) -> list[Any]:
+        return [found.inputs for found in self.seen if found.type.startswith("kubernetes:")]
 
 
 def rendered(stack: str = "local") -> tuple[Platform, Rendered]:
@@ -53,18 +42,10 @@ def rendered(stack: str = "local") -> tuple[Platform, Rendered]:
     return Platform(settings, objects, ()), objects
 
 
-def run(platform: Platform, outputs: Mapping[str, Any] | None = None) -> Recorder:
-    return record(lambda: declare(platform), "local", outputs)
-
-
-def record(
-    program: Callable[[], Awaitable[None]], stack: str, outputs: Mapping[str, Any] | None = None
-) -> Recorder:
-    recorder = Recorder(outputs)
-    pulumi_mocks.set_mocks(recorder, project="aspora-platform", stack=stack, preview=False)
-    tested: Any = pulumi.runtime.test
-    tested(program)()
-    return recorder
+def run(platform: Platform, outputs: Mapping[str, Any] | None = None) -> Recorded:
+    return Recorded(
+        record(lambda: declare(platform), stack="local", project=PROJECT, last_outputs=outputs)
+    )
 
 
 def with_delivery(platform: Platform, domain: str, delivery: str) -> Platform:
@@ -87,7 +68,7 @@ def test_what_is_registered_is_what_was_rendered(stack: str) -> None:
 def test_types_and_names_of_resources_are_stable() -> None:
     platform, _ = rendered()
     seen = run(platform).seen
-    lines = sorted(f"{args.typ}::{args.name}" for args in seen if "ecm" in args.name)
+    lines = sorted(f"{args.type}::{args.name}" for args in seen if "ecm" in args.name)
     assert lines == GOLDEN.read_text("utf-8").splitlines()
 
 
@@ -191,10 +172,10 @@ def config_of(stack: str) -> dict[str, str]:
     }
 
 
-def run_stack(stack: str) -> Recorder:
+def run_stack(stack: str) -> Recorded:
     pulumi.runtime.set_all_config(config_of(stack))
     try:
-        return record(program, stack)
+        return Recorded(record(program, stack=stack, project=PROJECT))
     finally:
         pulumi.runtime.set_all_config({})
 
@@ -211,7 +192,7 @@ def definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("definitions")
 def test_the_staging_program_registers_everything() -> None:
-    kinds = Counter(args.typ for args in run_stack("staging").seen)
+    kinds = Counter(args.type for args in run_stack("staging").seen)
     assert kinds["kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"] == len(CUSTOM_KINDS)
     assert kinds["kubernetes:argoproj.io/v1alpha1:Rollout"] == 9
     assert kinds["kubernetes:apps/v1:Deployment"] == 0
@@ -220,9 +201,10 @@ def test_the_staging_program_registers_everything() -> None:
 
 @pytest.mark.usefixtures("definitions")
 def test_prod_refuses_images_without_a_digest() -> None:
-    with pytest.raises(pulumi.RunError, match="15 problems found") as caught:
+    with pytest.raises(pulumi.RunError, match="24 problems found") as caught:
         run_stack("prod")
     assert str(caught.value).count("ASP313") == 15
+    assert str(caught.value).count("Pulumi.prod.yaml: config.aspora:aws.") == 9
 
 
 def test_staging_takes_no_open_schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

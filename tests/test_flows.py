@@ -55,8 +55,8 @@ def policies(stack: str, domain: str) -> list[Object]:
 
 
 def rules(stack: str) -> Iterator[tuple[str, Object]]:
-    """Every rule of every policy, a SandboxTemplate's own included: (from or to, rule)."""
-    for obj in rendered(stack):
+    """Every rule of the domains' policies, SandboxTemplates' included: (from or to, rule)."""
+    for obj in (obj for domain in rendered(stack).domains for obj in domain):
         spec = obj["spec"] if obj["kind"] == "NetworkPolicy" else {}
         if obj["kind"] == "SandboxTemplate":
             spec = obj["spec"]["networkPolicy"]

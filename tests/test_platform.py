@@ -11,7 +11,6 @@ import pytest
 
 from aspora.errors import LocalPlatformError
 from aspora.names import OWNER_LABEL
-from infra.aws import secret_names
 from infra.definitions import find
 from local import platform
 from local.discovery import Ref, ref_of
@@ -38,8 +37,8 @@ def test_every_object_of_the_repository_is_accepted(full: Lab) -> None:
     wanted = full.wanted()
     definitions = find(os.environ, full.paths.cache, print)
     outcome = full.up()
-    aws = 3 + len(secret_names(wanted.rendered))  # the bucket and its two settings
-    assert outcome.summary.created == wanted.count + len(definitions.documents) + aws
+    assert outcome.summary.created == len(full.state())
+    assert sum(full.in_state().values()) == wanted.count + len(definitions.documents)
     assert {operation for operation, _ in outcome.summary.changes} == {"create"}
     full.assert_converged()
 

@@ -1,21 +1,20 @@
-"""The stand-ins: what counts as a change, what needs a new object, and AWS types against moto."""
+"""The stand-ins: what counts as a change, what needs a new object, and the engine's protocol.
+
+The types of AWS have test files of their own: test_providers_aws*.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, cast
 
-import boto3
 import grpc
 import pytest
 from google.protobuf import empty_pb2
-from moto import mock_aws
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from aspora.errors import LocalPlatformError
 from local.kube import KubeClient, KubeError
-from local.providers.aws import AwsStandIn
-from local.providers.aws_types import TYPES
+from local.providers.aws import serve_aws
 from local.providers.base import ProviderError, Resource, Server, State
 from local.providers.immutable import fixed_fields
 from local.providers.kubernetes import KubernetesStandIn
@@ -29,7 +28,6 @@ from local.providers.values import (
 )
 
 URN = "urn:pulumi:local::aspora::x::y"
-OWNED = {"aspora.io/owner": "wealth"}
 
 
 # --- values -------------------------------------------------------------------------------------
@@ -308,169 +306,40 @@ def test_the_server_answers_what_the_engine_asks_first_and_then_is_gone() -> Non
             stub.GetPluginInfo(empty_pb2.Empty(), timeout=2)
 
 
-# --- AWS ----------------------------------------------------------------------------------------
+def test_a_provider_copes_with_settings_that_a_preview_does_not_know() -> None:
+    """A kubeconfig comes from a cluster that is still to be made."""
+    options = [("grpc.enable_http_proxy", 0)]
+    with (
+        Server(kubernetes()) as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel,
+    ):
+        stub = provider_pb2_grpc.ResourceProviderStub(channel)
+        settings = to_struct({"kubeconfig": UNKNOWN, "enableServerSideApply": True})
+        checked = stub.CheckConfig(provider_pb2.CheckRequest(urn=URN, news=settings))
+        assert to_python(checked.inputs) == to_python(settings)
+        assert not checked.failures
+        before = to_struct({"kubeconfig": "{}"})
+        request = provider_pb2.DiffRequest(urn=URN, old_inputs=before, olds=before, news=settings)
+        assert stub.DiffConfig(request).changes == provider_pb2.DiffResponse.DIFF_NONE
+        for args in (settings, to_struct({})):
+            assert stub.Configure(provider_pb2.ConfigureRequest(args=args)).supportsPreview
 
 
-@pytest.fixture
-def aws() -> Iterator[AwsStandIn]:
-    with mock_aws():
-        yield AwsStandIn(None)
-
-
-BUCKET = "aws:s3/bucket:Bucket"
-BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
-VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
-ENCRYPTION = (
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
-)
-SECRET = "aws:secretsmanager/secret:Secret"
-REPOSITORY = "aws:ecr/repository:Repository"
-AES = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}, "bucketKeyEnabled": True}
-KMS = {
-    "applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": "k"},
-    "bucketKeyEnabled": False,
-}
-
-# type -> (inputs, changed inputs, outputs that must be there)
-CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]] = {
-    BUCKET: (
-        {"bucket": "logs", "tags": OWNED},
-        {"bucket": "logs", "tags": {**OWNED, "cost-center": "cc"}},
-        {"arn": "arn:aws:s3:::logs", "bucketDomainName": "logs.s3.amazonaws.com"},
-    ),
-    BLOCK: (
-        {"bucket": "base", "blockPublicAcls": True, "blockPublicPolicy": True},
-        {"bucket": "base", "blockPublicAcls": True, "restrictPublicBuckets": True},
-        {},
-    ),
-    VERSIONING: (
-        {"bucket": "base", "versioningConfiguration": {"status": "Enabled"}},
-        {"bucket": "base", "versioningConfiguration": {"status": "Suspended"}},
-        {},
-    ),
-    ENCRYPTION: ({"bucket": "base", "rules": [AES]}, {"bucket": "base", "rules": [KMS]}, {}),
-    SECRET: (
-        {"name": "wealth/key", "description": "one", "tags": OWNED},
-        {"name": "wealth/key", "description": "two", "tags": {**OWNED, "a": "b"}},
-        {},
-    ),
-    REPOSITORY: (
-        {"name": "agents/wealth", "imageTagMutability": "IMMUTABLE", "tags": OWNED},
-        {"name": "agents/wealth", "imageScanningConfiguration": {"scanOnPush": True}},
-        {"registryId": "123456789012"},
-    ),
-}
-
-
-def test_every_type_of_the_table_is_tested() -> None:
-    assert set(CASES) == set(TYPES)
-
-
-@pytest.mark.parametrize("token", sorted(CASES))
-def test_a_type_is_made_changed_read_and_removed(aws: AwsStandIn, token: str) -> None:
-    inputs, changed, expected = CASES[token]
-    aws.create(Resource(BUCKET, URN), {"bucket": "base", "tags": OWNED})
-    assert aws.check(Resource(token, URN), inputs) == []
-    identity, outputs = aws.create(Resource(token, URN), inputs)
-    assert identity
-    assert outputs.items() >= {**inputs, **expected}.items()
-    assert set(TYPES[token].computed) <= outputs.keys()
-
-    resource = Resource(token, URN, identity)
-    assert aws.read(resource, State(inputs, outputs)) == State(inputs, outputs)
-    after = aws.update(resource, State(inputs, outputs), changed)
-    assert after.items() >= changed.items()
-    live = aws.read(resource, State(changed, after))
-    assert live == State(changed, after)
-    assert not aws.diff(resource, changed, live.inputs).changes
-
-    aws.delete(resource, State(changed, after))
-    aws.delete(resource, State(changed, after))  # gone is fine
-    again, _ = aws.create(Resource(token, URN), inputs)
-    assert again
-
-
-@pytest.mark.parametrize("token", sorted(set(CASES) - {VERSIONING}))
-def test_what_is_gone_reads_as_gone(aws: AwsStandIn, token: str) -> None:
-    resource = Resource(token, URN, CASES[token][0].get("bucket", "missing"))
-    assert aws.read(resource, State(CASES[token][0])) is None
-
-
-@pytest.mark.parametrize("token", [BUCKET, REPOSITORY, SECRET])
-def test_what_is_ours_is_adopted_and_what_is_not_is_refused(aws: AwsStandIn, token: str) -> None:
-    inputs, changed, _ = CASES[token]
-    identity, _ = aws.create(Resource(token, URN), inputs)
-    adopted, outputs = aws.create(Resource(token, URN), {**changed, "tags": OWNED})
-    assert adopted == identity
-    assert outputs.items() >= {**changed, "tags": OWNED}.items()
-    aws.update(Resource(token, URN, identity), State(inputs), {**inputs, "tags": {}})
-    with pytest.raises(ProviderError, match="exists already and is not ours"):
-        aws.create(Resource(token, URN), inputs)
-
-
-def test_a_bucket_with_objects_goes_only_by_force(aws: AwsStandIn) -> None:
-    inputs = {"bucket": "full", "tags": OWNED}
-    identity, outputs = aws.create(Resource(BUCKET, URN), inputs)
-    boto3.client("s3", region_name="us-east-1").put_object(Bucket="full", Key="k", Body=b"x")
-    resource = Resource(BUCKET, URN, identity)
-    with pytest.raises(ProviderError, match="not empty"):
-        aws.delete(resource, State(inputs, outputs))
-    aws.delete(resource, State(inputs, {**outputs, "forceDestroy": True}))
-    assert aws.read(resource, State(inputs, outputs)) is None
-
-
-def test_a_name_or_region_is_never_changed_in_place(aws: AwsStandIn) -> None:
-    found = aws.diff(
-        Resource(BUCKET, URN), {"bucket": "a"}, {"bucket": "logs", "region": "eu-west-1"}
-    )
-    assert [change.path for change in found.replaces] == [("bucket",), ("region",)]
-    tags = aws.diff(Resource(BUCKET, URN), {"tags": {}}, {"tags": OWNED})
-    assert tags.changes
-    assert not tags.replaces
-
-
-def test_a_preview_makes_nothing_and_knows_what_it_cannot_know(aws: AwsStandIn) -> None:
-    resource = Resource(SECRET, URN, preview=True)
-    identity, outputs = aws.create(resource, {"name": "s"})
-    assert identity == ""
-    assert outputs == {"name": "s", "arn": UNKNOWN}
-    known = aws.update(resource, State({}, {"arn": "arn:x"}), {"name": "s", "description": "d"})
-    assert known == {"name": "s", "description": "d", "arn": "arn:x"}
-    assert (
-        boto3.client("secretsmanager", region_name="us-east-1").list_secrets()["SecretList"] == []
-    )
-
-
-def test_a_type_or_question_not_in_the_table_fails_by_name(aws: AwsStandIn) -> None:
-    with pytest.raises(ProviderError, match="aws:foo/bar:Bar is not known to the local AWS stand"):
-        aws.check(Resource("aws:foo/bar:Bar", URN), {})
-    with pytest.raises(ProviderError, match="aws:x/y:y is not known to the local AWS stand-in"):
-        aws.invoke("aws:x/y:y", {})
-
-
-def test_a_name_is_wanted(aws: AwsStandIn) -> None:
-    ((name, reason),) = aws.check(Resource(BUCKET, URN), {"tags": {}})
-    assert name == "bucket"
-    assert "makes up no names" in reason
-
-
-def test_the_usual_questions_are_answered(aws: AwsStandIn) -> None:
-    caller = aws.invoke("aws:index/getCallerIdentity:getCallerIdentity", {})
-    assert caller["accountId"] == "123456789012"
-    region = aws.invoke("aws:index/getRegion:getRegion", {"region": "eu-west-1"})
-    assert region["region"] == "eu-west-1"
-    assert aws.invoke("aws:index/getPartition:getPartition", {})["partition"] == "aws"
-    zones = aws.invoke("aws:index/getAvailabilityZones:getAvailabilityZones", {})
-    assert "us-east-1a" in zones["names"]
-
-
-def test_credentials_and_endpoints_of_the_user_are_never_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://example.test")
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    stand_in = AwsStandIn("http://127.0.0.1:9")
-    with pytest.raises(ProviderError, match=r"moto at http://127\.0\.0\.1:9 does not answer"):
-        stand_in.create(Resource(BUCKET, URN), {"bucket": "logs"})
+def test_a_provider_for_another_region_is_refused_when_it_is_configured() -> None:
+    options = [("grpc.enable_http_proxy", 0)]
+    with (
+        serve_aws("http://127.0.0.1:9", region="us-east-1") as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel,
+    ):
+        stub = provider_pb2_grpc.ResourceProviderStub(channel)
+        tags = {"defaultTags": {"tags": {"a": "b"}}}
+        for region in ("us-east-1", UNKNOWN):
+            args = to_struct({"region": region, **tags})
+            assert stub.Configure(provider_pb2.ConfigureRequest(args=args)).supportsPreview
+        args = to_struct({"region": "eu-west-1"})
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.Configure(provider_pb2.ConfigureRequest(args=args))
+        assert caught.value.details() == (
+            "a provider for eu-west-1 is not known to the local AWS stand-in, which plays us-east-1"
+            " (give `region` to the resources themselves)"
+        )

@@ -18,14 +18,14 @@ from tests.pages import README, Block, blocks, repository_files
 
 NOT_RUN: Mapping[str, str] = {
     "make test": "it runs these very tests, and would never end",
-    "pulumi login": "needs a state backend of the team and the official CLI",
-    "pulumi stack init staging": "needs a state backend of the team and the official CLI",
+    ".venv/bin/aspora bootstrap --stack staging": "needs an AWS account; tested on moto",
+    ".venv/bin/aspora doctor --stack staging": "needs an AWS account; tested on moto",
     "pulumi preview --stack staging": "needs an AWS account and the official CLI",
     "pulumi up --stack staging": "needs an AWS account and the official CLI",
 }
 """Commands of the README that no test runs, each with its reason."""
 
-NEEDS_ENGINE = re.compile(r"(^make|aspora) (up|preview|status|down)\b")
+NEEDS_ENGINE = re.compile(r"(^make|aspora) (up|preview|status|down|check)\b")
 """Commands that run in the marked test only."""
 
 LEFT_OUT = "[…]"
@@ -143,6 +143,8 @@ def copy(tmp_path: Path) -> Iterator[Copy]:
     yield made
     if made.state.exists():
         assert made.run(".venv/bin/aspora down").returncode == 0
+    if Path(f"{made.state}-staging").exists():
+        assert made.run(".venv/bin/aspora down --stack staging --simulate").returncode == 0
 
 
 def test_what_needs_no_engine_is_as_the_readme_says(copy: Copy) -> None:

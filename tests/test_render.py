@@ -141,7 +141,9 @@ def test_the_order_of_domains_does_not_matter() -> None:
 def test_network_policies_come_from_the_flows_and_nothing_else(stack: str) -> None:
     flows = {f"allow-{flow.name}": flow for flow in FLOWS}
     rendered = platform(stack)
-    policies = [obj for obj in rendered if obj["kind"] == "NetworkPolicy"]
+    policies = [
+        obj for domain in rendered.domains for obj in domain if obj["kind"] == "NetworkPolicy"
+    ]
     assert policies
     for policy in policies:
         name, spec = policy["metadata"]["name"], policy["spec"]

@@ -25,7 +25,9 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "preview": ("local.commands:preview", "Show what `up` would change."),
     "down": ("local.commands:down", "Take the local stack down; nothing stays behind."),
     "status": ("local.commands:status", "Show what is up."),
+    "check": ("local.check_commands:check", "Check a stack's AWS side against policies."),
     "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),
+    "bootstrap": ("local.account_commands:bootstrap", "Prepare an AWS account for Pulumi."),
 }
 
 EPILOG = """\b

@@ -9,7 +9,7 @@ import click
 
 from aspora import problem_formats
 from aspora.cli.common import counted, domain_paths, find_root, one_shot, stack_option
-from aspora.load import load, load_stack
+from aspora.load import load, load_stack, unverified
 from aspora.resolve import workloads
 
 FORMATS = ("text", "json", "github", "sarif")
@@ -44,10 +44,11 @@ def validate(paths: tuple[Path, ...], style: str, stack: str) -> int:
     root = find_root()
     settings = load_stack(stack, root)
     loaded = load(domain_paths(paths, root), settings)
+    problems = (*unverified(stack, root), *loaded.problems)
     colour = style == "text" and sys.stdout.isatty()
-    click.echo(problem_formats.render(loaded.problems, style, colour=colour), nl=False)
-    if loaded.problems:
-        click.echo(f"{counted(len(loaded.problems), 'problem')} found", err=True)
+    click.echo(problem_formats.render(problems, style, colour=colour), nl=False)
+    if problems:
+        click.echo(f"{counted(len(problems), 'problem')} found", err=True)
         return 1
     domains = counted(len(loaded.domains), "domain")
     skills = counted(sum(len(workloads(domain)) for domain in loaded.domains), "skill")

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from aspora import names
 from aspora.models import Delivery, Domain
-from aspora.render import argocd, cluster, guardrails, mesh, pods, secrets, workloads
+from aspora.render import argocd, cluster, guardrails, mesh, pods, secrets, system, workloads
 from aspora.render.objects import Object, Ref, named, ref
-from aspora.resolve import Workload
+from aspora.resolve import Workload, smallest
 from aspora.resolve import workloads as resolve
 from aspora.stack import StackSettings
+from aspora.tenants import Tenant, tenant
 
 __all__ = ["DomainObjects", "Object", "Ref", "Rendered", "SkillObjects", "ref", "render"]
 
@@ -36,9 +37,11 @@ class DomainObjects:
     """The objects of one domain.
 
     `guardrails` are always applied by Pulumi, `skills` by Pulumi or by Argo CD, and `handover`
-    (AppProject and Application) only exists when it is Argo CD.
+    (AppProject and Application) only exists when it is Argo CD. `tenant` is what the AWS side
+    has to know of the same domain.
     """
 
+    tenant: Tenant
     name: str
     delivery: Delivery
     guardrails: tuple[Object, ...]
@@ -54,12 +57,17 @@ class DomainObjects:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Everything a stack consists of, as far as it is Kubernetes objects."""
+    """Everything a stack consists of, as far as it is Kubernetes objects.
+
+    `system` comes first of all: without it the cluster's own pods have no connection.
+    """
 
     cluster: tuple[Object, ...]
     domains: tuple[DomainObjects, ...]
+    system: tuple[Object, ...] = ()
 
     def __iter__(self) -> Iterator[Object]:
+        yield from self.system
         yield from self.cluster
         for domain in self.domains:
             yield from domain
@@ -67,12 +75,19 @@ class Rendered:
 
 def render(domains: Sequence[Domain], settings: StackSettings) -> Rendered:
     """All objects of `domains` on the stack; the domains must have passed validation."""
-    resolved = [(domain, resolve(domain)) for domain in domains]
+    resolved = [(domain, _resolved(domain, settings)) for domain in domains]
     callers = _callers(resolved)
     return Rendered(
         tuple(cluster.cluster_objects(settings)),
         tuple(_domain(domain, skills, callers, settings) for domain, skills in resolved),
+        tuple(system.system_policies(settings)),
     )
+
+
+def _resolved(domain: Domain, settings: StackSettings) -> tuple[Workload, ...]:
+    """The skills of `domain` in this stack's size; quotas are checked against the full one."""
+    skills = resolve(domain)
+    return tuple(smallest(skill) for skill in skills) if settings.minimal_replicas else skills
 
 
 def _callers(
@@ -102,6 +117,7 @@ def _domain(
         *guardrails.network_policies(domain, skills, labels, settings),
         *guardrails.team_rights(domain, labels),
         *secrets.secret_store(domain, labels, settings),
+        *secrets.database_endpoints(domain, labels, settings),
         guardrails.pod_monitor(domain, labels),
         *mesh.service_entries(domain, labels),
     ]
@@ -120,7 +136,9 @@ def _domain(
             argocd.project(domain, labels, settings, applied),
             argocd.application(domain, labels, settings),
         )
-    return DomainObjects(domain.name, domain.delivery, tuple(rails), rendered, handover)
+    return DomainObjects(
+        tenant(domain, skills), domain.name, domain.delivery, tuple(rails), rendered, handover
+    )
 
 
 def _skill(workload: Workload, settings: StackSettings) -> SkillObjects:

@@ -1,10 +1,12 @@
-"""What stands once in a cluster, whatever the domains: runtime, priorities, admission policies."""
+"""What stands once in a cluster, whatever the domains: runtime, priorities, nodes, policies."""
 
 from __future__ import annotations
 
-from aspora import names
+from aspora import names, user_data
 from aspora.render import admission
+from aspora.render.nodes import GVISOR_LABELS, GVISOR_TAINT, node_objects, toleration
 from aspora.render.objects import Object, named
+from aspora.render.storage import storage_class
 from aspora.stack import StackSettings
 
 PRIORITIES: tuple[tuple[str, int, str], ...] = (
@@ -14,14 +16,12 @@ PRIORITIES: tuple[tuple[str, int, str], ...] = (
 )
 """Below 1,000,000,000, so that the cluster's own system classes always win."""
 
-GVISOR_NODES = {names.RUNTIME_LABEL: "gvisor"}
-
 
 def runtime_class(settings: StackSettings) -> Object:
     """gVisor's handler, the nodes that have it and what it takes of them for each pod."""
     overhead = settings.sandbox_overhead
     return named("node.k8s.io/v1", "RuntimeClass", "gvisor", None, names.platform_labels()) | {
-        "handler": "runsc",
+        "handler": user_data.HANDLER,
         "overhead": {
             "podFixed": {
                 "cpu": f"{overhead.cpu_millis}m",
@@ -29,15 +29,8 @@ def runtime_class(settings: StackSettings) -> Object:
             }
         },
         "scheduling": {
-            "nodeSelector": GVISOR_NODES,
-            "tolerations": [
-                {
-                    "key": names.RUNTIME_LABEL,
-                    "operator": "Equal",
-                    "value": "gvisor",
-                    "effect": "NoSchedule",
-                }
-            ],
+            "nodeSelector": GVISOR_LABELS,
+            "tolerations": [toleration(GVISOR_TAINT)],
         },
     }
 
@@ -81,5 +74,7 @@ def cluster_objects(settings: StackSettings) -> list[Object]:
         *platform_namespaces(),
         runtime_class(settings),
         *priority_classes(),
+        storage_class(settings),
+        *node_objects(settings),
         *admission.policies(settings),
     ]

@@ -11,6 +11,8 @@ from typing import Any
 
 from aspora import names
 from aspora.flows import EXECUTE_PORT, GATEWAY_PORT, OTLP_PORT, STATUS_PORT
+from aspora.named_secrets import ENDPOINT_PROPERTIES
+from aspora.render.nodes import CAPACITY_LABEL, SPOT_TAINT, toleration
 from aspora.resolve import Workload
 from aspora.stack import StackSettings
 
@@ -40,12 +42,8 @@ PORTS: list[Object] = [
     {"name": "https", "containerPort": EXECUTE_PORT, "protocol": "TCP"},
     {"name": "http-status", "containerPort": STATUS_PORT, "protocol": "TCP"},
 ]
-SPOT_TOLERATION: Object = {
-    "key": "spot",
-    "operator": "Equal",
-    "value": "true",
-    "effect": "NoSchedule",
-}
+SPOT_TOLERATION = toleration(SPOT_TAINT)
+"""Beside the RuntimeClass's own: the spot pool has both taints."""
 SPOT_AFFINITY: Object = {
     "nodeAffinity": {
         "preferredDuringSchedulingIgnoredDuringExecution": [
@@ -54,7 +52,7 @@ SPOT_AFFINITY: Object = {
                 "preference": {
                     "matchExpressions": [
                         {
-                            "key": "karpenter.sh/capacity-type",
+                            "key": CAPACITY_LABEL,
                             "operator": "In",
                             "values": ["spot"],
                         }
@@ -74,6 +72,18 @@ READINESS: Object = {
     "initialDelaySeconds": 5,
     "periodSeconds": 5,
 }
+
+
+DATABASE_ENDPOINTS = "database"
+"""The domain's Secret with the endpoints of PostgreSQL and Valkey. No workload's Secret is called
+so: theirs end in -key and -tls."""
+DATABASE_ENV: list[Object] = [
+    {
+        "name": variable,
+        "valueFrom": {"secretKeyRef": {"name": DATABASE_ENDPOINTS, "key": key}},
+    }
+    for key, variable in ENDPOINT_PROPERTIES.items()
+]
 
 
 def labels(workload: Workload) -> dict[str, str]:
@@ -139,6 +149,12 @@ def settings_data(workload: Workload, settings: StackSettings) -> dict[str, str]
             f"istio-egress.{names.EGRESS_NAMESPACE}.svc.cluster.local:{GATEWAY_PORT}"
         )
         data["EGRESS_HOSTS"] = ",".join(f"{e.host}:{e.port}" for e in workload.domain.egress)
+    if settings.aws:
+        data["DATA_BUCKET"] = names.bucket(settings.aws.bucket_prefix, "artifacts")
+        data["DATA_PREFIX"] = names.data_prefix(workload.domain.name, workload.name)
+        if workload.agent.database:
+            data["DATABASE_USER"] = workload.domain.name
+            data["CACHE_USER"] = names.cache_user(settings.cluster.name, workload.domain.name)
     return data
 
 
@@ -152,18 +168,20 @@ def _annotations(workload: Workload, config: dict[str, str]) -> dict[str, str]:
     }
 
 
+def _secret_env(workload: Workload, settings: StackSettings) -> list[Object]:
+    """What comes out of Secrets: the key for models, and where the databases are."""
+    reference = {"name": secret_name(workload), "key": "api-key"}
+    env: list[Object] = [{"name": "MODEL_GATEWAY_KEY", "valueFrom": {"secretKeyRef": reference}}]
+    return env + DATABASE_ENV if workload.agent.database and settings.aws else env
+
+
 def _container(workload: Workload, settings: StackSettings) -> Object:
     container: Object = {
         "name": workload.agent.name,
         "image": f"{settings.images.registry}/{workload.image}",
         "imagePullPolicy": "IfNotPresent",
         "envFrom": [{"configMapRef": {"name": workload.name}}],
-        "env": [
-            {
-                "name": "MODEL_GATEWAY_KEY",
-                "valueFrom": {"secretKeyRef": {"name": secret_name(workload), "key": "api-key"}},
-            }
-        ],
+        "env": _secret_env(workload, settings),
         "resources": {
             "requests": workload.requests.kubernetes,
             "limits": workload.limits.kubernetes,

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from aspora import names
 from aspora.models import Domain
+from aspora.named_secrets import (
+    ENDPOINT_PROPERTIES,
+    database_endpoint,
+    model_gateway_key,
+    uses_database,
+)
 from aspora.render import pods
 from aspora.render.objects import Object, named
 from aspora.resolve import Workload
@@ -38,16 +44,35 @@ def secret_store(domain: Domain, labels: dict[str, str], settings: StackSettings
 
 def gateway_key(workload: Workload, labels: dict[str, str], settings: StackSettings) -> Object:
     """The skill's key for the model gateway, read from its named secret."""
-    name = pods.secret_name(workload)
-    path = names.secret_path(
-        settings.environment, workload.domain.name, "model-gateway", workload.name
-    )
-    return named("external-secrets.io/v1", "ExternalSecret", name, workload.namespace, labels) | {
+    path = model_gateway_key(settings, workload.domain.name, workload.name)
+    data = [{"secretKey": "api-key", "remoteRef": {"key": path}}]
+    return _external_secret(pods.secret_name(workload), workload.domain, labels, data)
+
+
+def database_endpoints(
+    domain: Domain, labels: dict[str, str], settings: StackSettings
+) -> list[Object]:
+    """Where PostgreSQL and Valkey are, as Pulumi wrote it down; only for domains that ask."""
+    if settings.aws is None or not uses_database(domain):
+        return []
+    path = database_endpoint(settings, domain.name)
+    data = [
+        {"secretKey": key, "remoteRef": {"key": path, "property": key}}
+        for key in ENDPOINT_PROPERTIES
+    ]
+    return [_external_secret(pods.DATABASE_ENDPOINTS, domain, labels, data)]
+
+
+def _external_secret(
+    name: str, domain: Domain, labels: dict[str, str], data: list[Object]
+) -> Object:
+    space = names.namespace(domain.name)
+    return named("external-secrets.io/v1", "ExternalSecret", name, space, labels) | {
         "spec": {
             "refreshInterval": "1h",
-            "secretStoreRef": {"kind": "SecretStore", "name": workload.domain.name},
+            "secretStoreRef": {"kind": "SecretStore", "name": domain.name},
             "target": {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Retain"},
-            "data": [{"secretKey": "api-key", "remoteRef": {"key": path}}],
+            "data": data,
         }
     }
 

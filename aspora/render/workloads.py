@@ -7,10 +7,10 @@ from typing import Any
 from aspora import flows
 from aspora.render import pods
 from aspora.render.objects import Object, named
+from aspora.render.storage import STORAGE_CLASS
 from aspora.resolve import Workload
 from aspora.stack import StackSettings
 
-STORAGE_CLASS = "fast-ssd"
 PROMETHEUS_URL = "http://prometheus-operated.aspora-observability.svc.cluster.local:9090"
 
 # The brief's behaviour: up by half at a time after a minute, down by one pod every two minutes

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import re
-import threading
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from aspora.names import OWNER_LABEL
+from local.providers import aws_lifecycle as lifecycle
+from local.providers.aws_clients import Clients
+from local.providers.aws_context import Context, error_code
 from local.providers.aws_invokes import INVOKES
-from local.providers.aws_types import TYPES, AwsType
+from local.providers.aws_types import TYPES
 from local.providers.base import Difference, ProviderError, Resource, Server, State, Values
 from local.providers.values import UNKNOWN, changes, holds_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEFAULT_REGION = "us-east-1"
+    from local.providers.aws_entry import AwsType
 
-# botocore's variables: (name in the file, variable of the environment, default, conversion)
-_NOTHING_OF_THE_USER = {
-    "profile": (None, None, None, None),
-    "config_file": (None, None, os.devnull, None),
-    "credentials_file": (None, None, os.devnull, None),
-}
-_GONE = re.compile(r"NotFound|NoSuch|^404$")
+DEFAULT_REGION = "us-east-1"
 
 
 def serve_aws(
@@ -50,80 +45,73 @@ class AwsStandIn:
         region: str = DEFAULT_REGION,
         owner_tag: str = OWNER_LABEL,
     ) -> None:
-        self._endpoint_url = endpoint_url
+        self._clients = Clients(endpoint_url)
         self._region = region
         self._owner_tag = owner_tag
-        self._apis: dict[tuple[str, str], Any] = {}
-        self._lock = threading.Lock()
+
+    def configure(self, settings: Values) -> None:
+        """One region is played: a provider of another one would silently be the same."""
+        region = settings.get("region")
+        if region not in (None, UNKNOWN, self._region):
+            raise ProviderError(
+                f"a provider for {region} is not known to the local AWS stand-in,"
+                f" which plays {self._region}",
+                hint="give `region` to the resources themselves",
+            )
 
     def check(self, resource: Resource, inputs: Values) -> list[tuple[str, str]]:
-        """The type must be in the table, and the resource must have a name."""
+        """The type must be in the table, the resource named, and every property known."""
         kind = self._type(resource)
-        if not inputs.get(kind.name):
-            return [(kind.name, "is missing: the local AWS stand-in makes up no names")]
-        return []
+        missing = [
+            (name, "is missing: the local AWS stand-in makes up no names")
+            for name in kind.required
+            if not inputs.get(name)
+        ]
+        unknown = lifecycle.unknown(self._context(resource, inputs), inputs)
+        return missing + [
+            (name, f"is not known to the local AWS stand-in for {kind.token}") for name in unknown
+        ]
 
     def diff(self, resource: Resource, old: Values, new: Values) -> Difference:
         """Every changed property; a region never changes."""
-        fixed = self._type(resource).replaces | {"region"}
         found = tuple(changes(old, new))
-        return Difference(found, tuple(change for change in found if change.path[0] in fixed))
+        return Difference(found, lifecycle.fixed(self._context(resource, new), found))
 
     def create(self, resource: Resource, inputs: Values) -> tuple[str, Values]:
         """Make it, or adopt one of ours."""
         kind = self._type(resource)
         if resource.preview or holds_unknown(inputs):
-            return "", {**inputs, **dict.fromkeys(kind.computed, UNKNOWN)}
-        api = self._api(kind.service, inputs)
-        with self._words(resource, inputs[kind.name]):
-            tags = self._tags(kind, api, inputs)
-            if tags is None:
-                kind.create(api, inputs)
-            elif self._owner_tag in tags:
-                kind.update(api, kind.identity(api, inputs), inputs)
-            else:
-                raise ProviderError(
-                    f"{kind.token} {inputs[kind.name]} exists already and is not ours: "
-                    f"it has no tag {self._owner_tag}"
-                )
-            identity = kind.identity(api, inputs)
-            return identity, {**inputs, **kind.read(api, identity)}
+            return "", lifecycle.preview(kind, inputs)
+        for name, reason in self.check(resource, inputs):
+            raise ProviderError(f"{kind.token}: {name} {reason}")
+        with self._words(resource, inputs):
+            context = self._context(resource, inputs)
+            return lifecycle.create(context, inputs, self._owner_tag)
 
     def read(self, resource: Resource, state: State) -> State | None:
         """Live values of the properties we set, and all outputs."""
         kind = self._type(resource)
-        api = self._api(kind.service, state.inputs or state.outputs)
-        with self._words(resource, resource.id):
-            try:
-                live = kind.read(api, resource.id)
-            except api.exceptions.ClientError as error:
-                if _GONE.search(_code(error)):
-                    return None
-                raise
-        inputs = {name: live.get(name, value) for name, value in state.inputs.items()}
-        return State(inputs or live, {**inputs, **live})
+        if kind.lacks:
+            return state
+        with self._words(resource, state.inputs):
+            live = lifecycle.read(self._context(resource, state.inputs, state.outputs))
+        if live is None:
+            return None
+        inputs = lifecycle.inputs_of(kind, state.inputs, live)
+        return State(inputs or live, {**state.outputs, **inputs, **live})
 
     def update(self, resource: Resource, old: State, new: Values) -> Values:
         """Change it in place."""
         kind = self._type(resource)
-        known = {name: old.outputs[name] for name in kind.computed if name in old.outputs}
         if resource.preview or holds_unknown(new):
-            return {**new, **known}
-        api = self._api(kind.service, new)
-        with self._words(resource, resource.id):
-            kind.update(api, resource.id, new)
-            return {**new, **kind.read(api, resource.id)}
+            return lifecycle.preview(kind, new, old.outputs)
+        with self._words(resource, new):
+            return lifecycle.update(self._context(resource, new, old.outputs), old.inputs, new)
 
     def delete(self, resource: Resource, state: State) -> None:
         """Remove it; gone is fine."""
-        kind = self._type(resource)
-        api = self._api(kind.service, state.outputs)
-        with self._words(resource, resource.id):
-            try:
-                kind.delete(api, resource.id, state.outputs)
-            except api.exceptions.ClientError as error:
-                if not _GONE.search(_code(error)):
-                    raise
+        with self._words(resource, state.inputs):
+            lifecycle.delete(self._context(resource, state.inputs, state.outputs))
 
     def invoke(self, token: str, arguments: Values) -> Values:
         """The data sources that programs ask first: who am I, and where."""
@@ -131,76 +119,70 @@ class AwsStandIn:
         if answer is None:
             raise ProviderError(f"{token} is not known to the local AWS stand-in")
         region = str(arguments.get("region") or self._region)
-        with self._words(Resource(token, ""), ""):
-            return answer(region, lambda service: self._api(service, arguments))
+        with self._words(Resource(token, ""), {}):
+            return answer(region, lambda service: self._clients.api(service, region))
 
     def _type(self, resource: Resource) -> AwsType:
         kind = TYPES.get(resource.type)
         if kind is None:
             raise ProviderError(
                 f"{resource.type} is not known to the local AWS stand-in",
-                hint="local/providers/aws_types.py is the table of known types",
+                hint="local/providers/aws_types is the table of known types",
             )
         return kind
 
-    def _tags(self, kind: AwsType, api: Any, inputs: Values) -> dict[str, str] | None:
-        """The tags of what has this name already; None where nothing has, or it has no tags.
-
-        Asked first, because S3 says nothing when a bucket is made twice.
-        """
-        try:
-            return kind.tags(api, kind.identity(api, inputs))
-        except api.exceptions.ClientError as error:
-            if _GONE.search(_code(error)):
-                return None
-            raise
-
-    def _api(self, service: str, values: Values) -> Any:
-        """The boto3 client of a service; it never reads credentials or settings of the user."""
-        region = str(values.get("region") or self._region)
-        with self._lock:
-            if (service, region) not in self._apis:
-                self._apis[service, region] = _make_api(service, region, self._endpoint_url)
-            return self._apis[service, region]
+    def _context(
+        self, resource: Resource, inputs: Values, outputs: Values | None = None
+    ) -> Context:
+        known = {**(outputs or {}), "unique": _digits(resource.urn)}
+        if resource.id:
+            known["id"] = resource.id
+        region = str(inputs.get("region") or known.get("region") or self._region)
+        return Context(self._type(resource), self._clients, region, inputs, known)
 
     @contextmanager
-    def _words(self, resource: Resource, name: str) -> Iterator[None]:
-        """Turn botocore's errors into one line."""
-        from botocore.exceptions import BotoCoreError, ClientError
+    def _words(self, resource: Resource, inputs: Values) -> Iterator[None]:
+        """Turn botocore's errors into one line, without the values that are secret."""
+        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
         try:
             yield
         except ClientError as error:
-            words = error.response.get("Error", {}).get("Message") or _code(error)
-            raise ProviderError(f"{resource.type} {name}: {words}".replace(" :", ":")) from None
+            words = error.response.get("Error", {}).get("Message") or error_code(error)
+            raise self._refused(resource, inputs, words) from None
+        except ParamValidationError as error:
+            raise self._refused(resource, inputs, str(error)) from None
         except BotoCoreError as error:
             raise ProviderError(
-                f"moto at {self._endpoint_url} does not answer: {error}",
+                f"moto at {self._clients.endpoint_url} does not answer: {error}",
                 hint="`aspora up` starts the local platform",
             ) from None
 
-
-def _make_api(service: str, region: str, endpoint_url: str | None) -> Any:
-    import boto3
-    from botocore.config import Config
-    from botocore.session import Session
-
-    session = boto3.session.Session(
-        botocore_session=Session(session_vars=_NOTHING_OF_THE_USER),
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - moto takes anything
-        region_name=region,
-    )
-    config = Config(
-        proxies={},
-        retries={"total_max_attempts": 2},
-        connect_timeout=5,
-        read_timeout=30,
-        s3={"addressing_style": "path"},
-        ignore_configured_endpoint_urls=True,
-    )
-    return session.client(service, endpoint_url=endpoint_url, config=config)
+    def _refused(self, resource: Resource, inputs: Values, words: str) -> ProviderError:
+        kind = TYPES.get(resource.type)
+        names = [str(inputs[name]) for name in kind.required if name in inputs] if kind else []
+        for secret in _texts([_at(inputs, path) for path in kind.secrets] if kind else None):
+            words = words.replace(secret, "[secret]")
+        what = " ".join([resource.type, *([resource.id] if resource.id else names)])
+        return ProviderError(f"{what}: {words}")
 
 
-def _code(error: Any) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+def _digits(urn: str) -> str:
+    """Seventeen hexadecimal digits, as AWS's own ids have them; the same for the same resource."""
+    return sha256(urn.encode()).hexdigest()[:17]
+
+
+def _at(inputs: Values, path: str) -> Any:
+    """What stands at a dotted path."""
+    head, _, rest = path.partition(".")
+    value = inputs.get(head)
+    return _at(value, rest) if rest and isinstance(value, dict) else None if rest else value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text inside a value."""
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
+    elif value:
+        yield str(value)

@@ -198,8 +198,14 @@ class _Protocol:
         """A provider's settings (a region, a kubeconfig) mean nothing to a stand-in."""
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
-    def configure(self, _request: Any) -> Any:
-        """Without acceptSecrets the engine hands out plain values and keeps the marks itself."""
+    def configure(self, request: Any) -> Any:
+        """Without acceptSecrets the engine hands out plain values and keeps the marks itself.
+
+        A stand-in that plays one region (or the like) has a `configure` that refuses another.
+        """
+        configure = getattr(self._stand_in, "configure", None)
+        if configure is not None:
+            configure(to_python(request.args))
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def invoke(self, request: Any) -> Any:

@@ -202,7 +202,7 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("hostNetwork", "hardening", (*SPEC, "hostNetwork"), True),
     Attack("hostPID", "hardening", (*SPEC, "hostPID"), True),
     Attack("hostIPC", "hardening", (*SPEC, "hostIPC"), True),
-    Attack("a node of its choice", "hardening", (*SPEC, "nodeName"), "system-0"),
+    Attack("a node of its choice", "hardening", (*SPEC, "nodeName"), "platform-0"),
     Attack("token not said", "hardening", (*SPEC, "automountServiceAccountToken"), GONE),
     Attack("token mounted", "hardening", (*SPEC, "automountServiceAccountToken"), True),
     Attack("token as a volume", "hardening", (*SPEC, "volumes"), _tokens({})),

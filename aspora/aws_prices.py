@@ -1,0 +1,82 @@
+"""The price table of AWS, dated and with its sources, in `aspora/data/aws-prices.json`.
+
+One region, on-demand list prices. What nobody could look up has no price and is never 0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+
+HOURS_A_MONTH = 730
+"""As AWS' own calculator reckons: 8,760 hours a year by 12."""
+
+NOT_LISTED = "not in aspora/data/aws-prices.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD for one `per` (hour, GB, GB-month, million requests …); None where it is not known.
+
+    `as_of` is the day of the quote (ISO), None where the source bears none.
+    """
+
+    key: str
+    usd: Decimal | None
+    per: str
+    source: str
+    as_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an EC2 instance type offers: vCPU, GiB of memory, and pods with the VPC CNI."""
+
+    vcpu: int
+    memory_gib: int
+    pods: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwsPrices:
+    """Prices by key (`nat.gateway`, `ec2.m6a.xlarge`) and the instance types that are known."""
+
+    region: str
+    as_of: str
+    prices: Mapping[str, Price]
+    instances: Mapping[str, Shape]
+
+    def price(self, key: str) -> Price:
+        """The entry of `key`; one without a price where the table has none."""
+        return self.prices.get(key) or Price(key, None, "month", NOT_LISTED)
+
+
+@cache
+def aws_prices() -> AwsPrices:
+    """The table that ships with the package."""
+    text = resources.files("aspora").joinpath("data/aws-prices.json").read_text("utf-8")
+    raw = json.loads(text, parse_float=Decimal)
+    return AwsPrices(
+        region=raw["region"],
+        as_of=raw["asOf"],
+        prices={key: _price(key, entry) for key, entry in raw["prices"].items()},
+        instances={
+            name: Shape(shape["vcpu"], shape["memoryGiB"], shape["pods"])
+            for name, shape in raw["instances"].items()
+        },
+    )
+
+
+def _price(key: str, entry: Mapping[str, str | int | Decimal | None]) -> Price:
+    usd, as_of = entry["usd"], entry["asOf"]
+    return Price(
+        key,
+        None if usd is None else Decimal(usd),
+        str(entry["per"]),
+        str(entry["source"]),
+        None if as_of is None else str(as_of),
+    )

@@ -1,0 +1,82 @@
+"""Every secret of a stack by its name in AWS Secrets Manager, and who gives it its value.
+
+Nothing but `aspora bootstrap` makes secrets (decision 9), with one exception: the endpoints of the
+databases, which are no secret, are written by Pulumi once AWS has made them up (decision 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from aspora import names
+from aspora.models import Domain
+from aspora.resolve import workloads
+from aspora.stack import StackSettings
+
+Source = Literal["asked", "generated", "pulumi"]
+
+
+class NamedSecret(NamedTuple):
+    """`asked`: a person has it; `generated`: any long random value; `pulumi`: an endpoint."""
+
+    name: str
+    source: Source
+    purpose: str
+
+
+ENDPOINT_PROPERTIES = {
+    "host": "DATABASE_HOST",
+    "port": "DATABASE_PORT",
+    "name": "DATABASE_NAME",
+    "cacheHost": "CACHE_HOST",
+    "cachePort": "CACHE_PORT",
+}
+"""What an endpoint secret holds, as one JSON object, and the variable a pod gets each as."""
+
+
+def model_gateway_key(settings: StackSettings, domain: str, workload: str) -> str:
+    """Where a skill's key for the model gateway stands."""
+    return names.secret_path(settings.environment, domain, "model-gateway", workload)
+
+
+def database_endpoint(settings: StackSettings, domain: str) -> str:
+    """Where the host and port of PostgreSQL and Valkey stand, for the agents of a domain."""
+    return names.secret_path(settings.environment, domain, "database")
+
+
+def openrouter_key(settings: StackSettings, domain: str) -> str:
+    """Where the domain's own OpenRouter key stands: its limit caps the whole domain."""
+    return names.secret_path(settings.environment, domain, "openrouter")
+
+
+def named_secrets(domains: Sequence[Domain], settings: StackSettings) -> tuple[NamedSecret, ...]:
+    """All of them, domain by domain; the endpoints only where the stack has databases."""
+    found = [secret for domain in domains for secret in _of_domain(domain, settings)]
+    if settings.aws is not None:
+        endpoint = database_endpoint(settings, names.PLATFORM_OWNER)
+        found.append(NamedSecret(endpoint, "pulumi", "host and port of the platform's databases"))
+    return tuple(found)
+
+
+def _of_domain(domain: Domain, settings: StackSettings) -> Iterator[NamedSecret]:
+    yield NamedSecret(
+        openrouter_key(settings, domain.name), "asked", f"{domain.name}'s key at OpenRouter"
+    )
+    for workload in workloads(domain):
+        yield NamedSecret(
+            model_gateway_key(settings, domain.name, workload.name),
+            "generated",
+            f"{workload.id}'s key at the model gateway",
+        )
+    if settings.aws is not None and uses_database(domain):
+        yield NamedSecret(
+            database_endpoint(settings, domain.name),
+            "pulumi",
+            f"host and port of the databases for {domain.name}",
+        )
+
+
+def uses_database(domain: Domain) -> bool:
+    """Whether any of its agents asks for PostgreSQL and Valkey."""
+    return any(agent.database for agent in domain.agents)

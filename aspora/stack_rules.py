@@ -1,0 +1,151 @@
+"""Rules of stack settings that look beyond one value, and what prod refuses until it is verified.
+
+Each finding names its place by the path below `config:`; the core turns it into line and column,
+the engine's side into the key's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import combinations
+from typing import NamedTuple
+
+from aspora.stack import PREFIX, StackSettings
+from aspora.stack_aws import AwsSettings
+
+Path = tuple[str | int, ...]
+AWS: Path = (f"{PREFIX}aws",)
+NETWORK: Path = (f"{PREFIX}network",)
+
+
+class StackFinding(NamedTuple):
+    """One thing wrong with the settings, with the way out."""
+
+    code: str
+    path: Path
+    message: str
+    hint: str
+
+
+def check(settings: StackSettings) -> tuple[StackFinding, ...]:
+    """What does not hold together, whatever the stack is for."""
+    if settings.aws is None:
+        return tuple(_without_aws(settings))
+    return (
+        *_zones(settings, settings.aws),
+        *_ranges(settings, settings.aws),
+        *_runtime(settings.aws),
+    )
+
+
+def unverified(settings: StackSettings) -> tuple[StackFinding, ...]:
+    """What prod refuses: pins that nobody has looked up (decision 16). Empty for other stacks."""
+    if settings.environment != "prod" or settings.aws is None:
+        return ()
+    return tuple(_pins(settings.aws))
+
+
+def _without_aws(settings: StackSettings) -> Iterator[StackFinding]:
+    if settings.environment != "local":
+        yield StackFinding(
+            "ASP402",
+            AWS,
+            f"{settings.environment} has no `aspora:aws`",
+            "describe its AWS side as Pulumi.staging.yaml does",
+        )
+
+
+def _zones(settings: StackSettings, aws: AwsSettings) -> Iterator[StackFinding]:
+    for index, zone in enumerate(aws.network.zones):
+        if not zone.startswith(settings.region):
+            yield StackFinding(
+                "ASP403",
+                (*AWS, "network", "zones", index),
+                f'zone "{zone}" is not in the region {settings.region}',
+                f"for example {settings.region}{'abcdef'[index % 6]}",
+            )
+    wanted = len(aws.network.zones)
+    for path, cidrs in _subnets(settings, aws):
+        if len(cidrs) != wanted:
+            yield StackFinding(
+                "ASP404",
+                path,
+                f"{len(cidrs)} ranges for {wanted} zones",
+                "name one range for each zone, in the same order",
+            )
+
+
+def _subnets(settings: StackSettings, aws: AwsSettings) -> list[tuple[Path, Sequence[str]]]:
+    network = settings.network
+    return [
+        ((*NETWORK, "nodeCidrs"), network.node_cidrs),
+        ((*NETWORK, "databaseCidrs"), network.database_cidrs),
+        ((*NETWORK, "endpointCidrs"), network.endpoint_cidrs),
+        ((*AWS, "network", "publicCidrs"), aws.network.public_cidrs),
+    ]
+
+
+def _ranges(settings: StackSettings, aws: AwsSettings) -> Iterator[StackFinding]:
+    """Subnets lie in the VPC and do not overlap: AWS would refuse them halfway through an `up`."""
+    vpc = ip_network(settings.network.vpc_cidr)
+    placed = [
+        ((*path, index), ip_network(cidr))
+        for path, cidrs in _subnets(settings, aws)
+        for index, cidr in enumerate(cidrs)
+    ]
+    for path, subnet in placed:
+        if not _within(subnet, vpc):
+            yield StackFinding(
+                "ASP405",
+                path,
+                f"{subnet} does not lie in the VPC's {vpc}",
+                "choose a range inside of it, or widen network.vpcCidr",
+            )
+    for (_, first), (path, second) in combinations(placed, 2):
+        if first.overlaps(second):
+            yield StackFinding(
+                "ASP406", path, f"{second} overlaps {first}", "each address has one subnet"
+            )
+
+
+def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
+    if isinstance(inner, IPv4Network) and isinstance(outer, IPv4Network):
+        return inner.subnet_of(outer)
+    if isinstance(inner, IPv6Network) and isinstance(outer, IPv6Network):
+        return inner.subnet_of(outer)
+    return False
+
+
+def _runtime(aws: AwsSettings) -> Iterator[StackFinding]:
+    """Nodes install nothing that they cannot check: without a checksum there is no node class."""
+    runtime = aws.nodes.gvisor_runtime
+    if runtime.sha256 is None:
+        yield StackFinding(
+            "ASP408",
+            (*AWS, "nodes", "gvisorRuntime"),
+            f"gVisor {runtime.release} has no sha256, and nodes install nothing unchecked",
+            "write the checksum of gvisor-x86_64.tar.bz2 from the release's SHA256SUMS",
+        )
+
+
+def _pins(aws: AwsSettings) -> Iterator[StackFinding]:
+    doctor = "`aspora doctor --stack prod` lists what AWS offers; pin one of those"
+    if aws.account_id is None:
+        yield StackFinding(
+            "ASP407", (*AWS, "accountId"), "the account is not named", "write its 12 digits"
+        )
+    if aws.nodes.ami_release is None:
+        yield StackFinding("ASP407", (*AWS, "nodes"), "nodes.amiRelease is not pinned", doctor)
+    for name, version in aws.control_plane.addons.model_dump(by_alias=True).items():
+        if version is None:
+            where = (*AWS, "controlPlane")
+            yield StackFinding("ASP407", where, f"addons.{name} is not pinned", doctor)
+    runtime = aws.nodes.gvisor_runtime
+    if runtime.sha256 is None or not runtime.verified:
+        yield StackFinding(
+            "ASP407",
+            (*AWS, "nodes", "gvisorRuntime"),
+            f"the checksum of gVisor {runtime.release} is not verified",
+            "compare it with the release's SHA256SUMS, then set verified: true",
+        )

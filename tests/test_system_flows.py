@@ -1,0 +1,84 @@
+"""kube-system under strict enforcement: CoreDNS works, and nothing is opened that needs not be."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+
+from aspora.render import render
+from aspora.render.system import system_policies
+from aspora.system_flows import PRIVATE, SYSTEM_FLOWS
+from tests.core import settings
+
+STACKS = ("staging", "prod")
+
+
+def test_a_stack_without_a_cluster_of_its_own_has_none() -> None:
+    assert system_policies(settings("local")) == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_they_come_first_of_all(stack: str) -> None:
+    rendered = render((), settings(stack))
+    assert list(rendered)[: len(SYSTEM_FLOWS)] == list(rendered.system)
+    assert {obj["metadata"]["namespace"] for obj in rendered.system} == {"kube-system"}
+
+
+def by_name(stack: str) -> dict[str, Any]:
+    return {obj["metadata"]["name"]: obj["spec"] for obj in system_policies(settings(stack))}
+
+
+def test_dns_and_the_api_server_exactly() -> None:
+    found = by_name("staging")
+    assert found["aspora-dns"] == {
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+        "policyTypes": ["Ingress"],
+        "ingress": [
+            {
+                "from": [{"namespaceSelector": {}}],
+                "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
+            }
+        ],
+    }
+    assert found["aspora-api-server"] == {
+        "podSelector": {},
+        "policyTypes": ["Egress"],
+        "egress": [
+            {
+                "to": [
+                    {"ipBlock": {"cidr": "10.20.0.0/18"}},
+                    {"ipBlock": {"cidr": "10.20.64.0/18"}},
+                    {"ipBlock": {"cidr": "10.20.128.0/18"}},
+                    {"ipBlock": {"cidr": "172.20.0.1/32"}},
+                ],
+                "ports": [{"protocol": "TCP", "port": 443}],
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_only_controllers_of_aws_reach_the_internet_and_nothing_private_by_it(stack: str) -> None:
+    open_ones = {
+        name: peer["ipBlock"]
+        for name, spec in by_name(stack).items()
+        for rule in spec.get("egress", ())
+        for peer in rule["to"]
+        if peer.get("ipBlock", {}).get("cidr") == "0.0.0.0/0"
+    }
+    assert list(open_ones) == ["aspora-aws-apis"]
+    assert open_ones["aspora-aws-apis"]["except"] == list(PRIVATE)
+    vpc = IPv4Network(settings(stack).network.vpc_cidr)
+    assert any(vpc.subnet_of(IPv4Network(cidr)) for cidr in PRIVATE)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_rule_names_peers_and_ports(stack: str) -> None:
+    """`ports` without `to` would open every destination, and the other way round every port."""
+    for spec in by_name(stack).values():
+        for kind, peers in (("ingress", "from"), ("egress", "to")):
+            for rule in spec.get(kind, ()):
+                assert rule[peers]
+                assert rule["ports"]

@@ -20,6 +20,7 @@ from benchmarks.generate import ROOT, repository
 START = ("-c", "pass")
 RENDER = ("-m", "aspora", "render", "--stack", "staging", "--format", "json")
 VALIDATE = ("-m", "aspora", "validate", "--stack", "staging")
+PROGRAM = ("-m", "benchmarks.program")
 
 
 @dataclass
@@ -99,7 +100,8 @@ def main() -> None:
         )
         thousand.seconds, thousand.megabytes = 1.5, 500
         checked = Case("validate 1,000 skills", VALIDATE, roots[50])
-        cases = [start, own, empty, hundred, thousand, huge, checked]
+        program = Case("staging's program, no engine", PROGRAM, ROOT, seconds=3)
+        cases = [start, own, empty, hundred, thousand, huge, checked, program]
         for _ in range(runs):
             for case in cases:
                 case.run()

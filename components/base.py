@@ -51,6 +51,25 @@ class KubernetesObject(pulumi.CustomResource):
         )
 
 
+def register_with_gate(
+    objects: Iterable[Mapping[str, Any]],
+    parent: pulumi.Resource,
+    *,
+    depends_on: Iterable[pulumi.Resource] = (),
+) -> tuple[list[pulumi.Resource], tuple[pulumi.Resource, ...]]:
+    """Register `objects`, the last of which waits for the others; answers them, and that one.
+
+    Whoever waits for all of them waits for one: the SDK looks through the whole graph for each
+    edge of it, and a domain has thousands otherwise.
+    """
+    wanted, waits = list(objects), list(depends_on)
+    if not wanted:
+        return [], tuple(waits)
+    made = register(wanted[:-1], parent, depends_on=waits)
+    gate = register(wanted[-1:], parent, depends_on=[*waits, *made])
+    return [*made, *gate], tuple(gate)
+
+
 def register(
     objects: Iterable[Mapping[str, Any]],
     parent: pulumi.Resource,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from components.base import register
+from components.base import register_with_gate
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class ClusterPoliciesArgs:
 
 
 class ClusterPolicies(pulumi.ComponentResource):
-    """The objects of cluster scope; domains come after them."""
+    """The objects of cluster scope. `ready` is there when all of them are; domains come after."""
 
     def __init__(
         self, name: str, args: ClusterPoliciesArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("aspora:platform:ClusterPolicies", name, None, opts)
-        self.objects = register(args.objects, self, depends_on=args.waits_for)
+        self.objects, self.ready = register_with_gate(args.objects, self, depends_on=args.waits_for)
         self.register_outputs({"count": len(args.objects)})

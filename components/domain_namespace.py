@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 
 from aspora.render import DomainObjects
-from components.base import register
+from components.base import register, register_with_gate
 from components.skill_workload import SkillWorkload, SkillWorkloadArgs
 
 
@@ -39,7 +39,7 @@ class DomainNamespace(pulumi.ComponentResource):
         super().__init__("aspora:platform:DomainNamespace", name, None, opts)
         namespace, *rails = args.domain.guardrails
         self.namespace = register([namespace], self, depends_on=args.waits_for)
-        self.guardrails = register(
+        self.guardrails, ready = register_with_gate(
             [*rails, *args.domain.handover],
             self,
             depends_on=self.namespace,  # which waited for the rest already
@@ -47,7 +47,7 @@ class DomainNamespace(pulumi.ComponentResource):
         self.skills = [
             SkillWorkload(
                 skill.name,
-                SkillWorkloadArgs(skill, args.progressive, args.handing_over, (*self.guardrails,)),
+                SkillWorkloadArgs(skill, args.progressive, args.handing_over, ready),
                 pulumi.ResourceOptions(parent=self),
             )
             for skill in (args.domain.skills if args.registers_skills else ())

@@ -148,7 +148,7 @@ def _platform(
     policies = ClusterPolicies(
         "system", ClusterPoliciesArgs(system), pulumi.ResourceOptions(providers=[kubernetes])
     )
-    ready = _nodes(site, eks, node_subnets, tuple(policies.objects), opts)
+    ready = _nodes(site, eks, node_subnets, policies.ready, opts)
     return Cloud(
         kubernetes=kubernetes,
         waits_for=ready,

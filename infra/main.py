@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pulumi
 
+from aspora.cli.common import one_shot
 from aspora.errors import AsporaError, EnvironmentFailure
 from aspora.load import load
 from aspora.problem_formats import format_text
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 async def program() -> None:
     """Read, check, render, declare; problems become one message without a traceback."""
+    one_shot()
     stack = pulumi.get_stack()
     try:
         settings = read_settings(stack)

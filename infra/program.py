@@ -57,7 +57,7 @@ async def declare(platform: Platform) -> None:
                 domain,
                 settings.progressive_delivery,
                 handing_over,
-                (*crds.definitions, *policies.objects),
+                policies.ready,
             ),
             opts,
         )

@@ -64,7 +64,7 @@ class _Monitor(mocks.MockMonitor):
                     urn=answer.urn,
                     inputs=_plain(inputs),
                     dependencies={
-                        name: tuple(found.urns)
+                        name: tuple(sorted(found.urns))
                         for name, found in request.propertyDependencies.items()
                         if found.urns
                     },

@@ -250,10 +250,10 @@ def _repositories(tenants: tuple[Tenant, ...]) -> tuple[tuple[str, str], ...]:
 def _entries(site: Site, roles: ci.GithubRoles, teams: list[Team]) -> tuple[cluster.Entry, ...]:
     """CI deploys and looks, administrators administer, each team is its own group."""
     return (
-        cluster.Entry("deploy", roles.deploy.arn, policy="AmazonEKSClusterAdminPolicy"),
+        cluster.Entry("deploy", roles.deploy.arn, policy=cluster.ADMINISTRATOR),
         cluster.Entry("preview", roles.preview.arn, policy="AmazonEKSAdminViewPolicy"),
         *(
-            cluster.Entry(f"admin-{index}", arn, policy="AmazonEKSClusterAdminPolicy")
+            cluster.Entry(f"admin-{index}", arn, policy=cluster.ADMINISTRATOR)
             for index, arn in enumerate(site.aws.control_plane.admins)
         ),
         *(cluster.Entry(f"team-{name}", arn, group=team) for name, team, arn in teams),
@@ -267,7 +267,7 @@ def _kubernetes(eks: cluster.Cluster, access: cluster.Access) -> pulumi.Provider
         "eks",
         # Since 4.29 a create refuses what exists; here it takes over, as when Argo CD hands back.
         {"kubeconfig": eks.kubeconfig, "upsertExistingObjects": "true"},
-        pulumi.ResourceOptions(version=PROVIDER_VERSION, depends_on=access.entries),
+        pulumi.ResourceOptions(version=PROVIDER_VERSION, depends_on=access.administrators),
     )
 
 

@@ -23,7 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "schema": ("aspora.cli.schema:schema", "Print the JSON Schema editors use."),
     "up": ("local.commands:up", "Bring a stack up with Pulumi's engine."),
     "preview": ("local.commands:preview", "Show what `up` would change."),
-    "down": ("local.commands:down", "Take the local stack down; nothing stays behind."),
+    "down": ("local.commands:down", "Take a platform of this machine down; nothing stays behind."),
     "status": ("local.commands:status", "Show what is up."),
     "check": ("local.check_commands:check", "Check a stack's AWS side against policies."),
     "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),

@@ -15,6 +15,7 @@ from components.aws.site import Site, attach, role
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
+ADMINISTRATOR = "AmazonEKSClusterAdminPolicy"
 
 
 @dataclass(frozen=True)
@@ -150,18 +151,23 @@ class AccessArgs:
 
 
 class Access(pulumi.ComponentResource):
-    """Access entries: a team is a Kubernetes group, an administrator has EKS's own policy."""
+    """Access entries: a team is a Kubernetes group, an administrator has EKS's own policy.
+
+    `administrators` are what has to be there before anything is sent to the API server.
+    """
 
     def __init__(
         self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("aspora:aws:Access", name, None, opts)
-        self.entries: list[pulumi.Resource] = []
+        self.administrators: list[pulumi.Resource] = []
         for entry in args.entries:
-            self._admit(args, entry)
+            made = self._admit(args, entry)
+            if entry.policy == ADMINISTRATOR:
+                self.administrators += made
         self.register_outputs({"count": len(args.entries)})
 
-    def _admit(self, args: AccessArgs, entry: Entry) -> None:
+    def _admit(self, args: AccessArgs, entry: Entry) -> list[pulumi.Resource]:
         name = f"{args.site.name}-{entry.name}"
         made = aws.eks.AccessEntry(
             name,
@@ -172,18 +178,17 @@ class Access(pulumi.ComponentResource):
             tags=args.site.tags(),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.entries.append(made)
-        if entry.policy:
-            self.entries.append(
-                aws.eks.AccessPolicyAssociation(
-                    name,
-                    cluster_name=args.cluster.name,
-                    principal_arn=entry.principal,
-                    policy_arn=f"{ACCESS_POLICY}/{entry.policy}",
-                    access_scope={"type": "cluster"},
-                    opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
-                )
-            )
+        if not entry.policy:
+            return [made]
+        policy = aws.eks.AccessPolicyAssociation(
+            name,
+            cluster_name=args.cluster.name,
+            principal_arn=entry.principal,
+            policy_arn=f"{ACCESS_POLICY}/{entry.policy}",
+            access_scope={"type": "cluster"},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
+        )
+        return [made, policy]
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ class Clients:
         config = Config(
             proxies={},
             retries={"total_max_attempts": 2},
+            max_pool_connections=32,  # the engine asks 16 at a time, and each may ask twice
             connect_timeout=5,
             read_timeout=30,
             s3={"addressing_style": "path"},

@@ -33,7 +33,7 @@ def allow(
 # -- who may become a role ----------------------------------------------------------------------
 
 
-def trust_pods(namespace: str, service_account: str, account: str) -> list[Statement]:
+def trust_pods(cluster: str, namespace: str, service_account: str, account: str) -> list[Statement]:
     """Pods of one ServiceAccount, by EKS Pod Identity, whose session tags name them."""
     return [
         {
@@ -43,8 +43,32 @@ def trust_pods(namespace: str, service_account: str, account: str) -> list[State
             "Condition": {
                 "StringEquals": {
                     "aws:SourceAccount": account,
+                    "aws:RequestTag/eks-cluster-name": cluster,
                     "aws:RequestTag/kubernetes-namespace": namespace,
                     "aws:RequestTag/kubernetes-service-account": service_account,
+                }
+            },
+        }
+    ]
+
+
+def trust_web_identity(
+    provider_arn: str, issuer: str, namespace: str, service_account: str
+) -> list[Statement]:
+    """One ServiceAccount by a token of the cluster's own issuer (IRSA).
+
+    External Secrets asks for another ServiceAccount's rights, which Pod Identity cannot give.
+    """
+    host = issuer.removeprefix("https://")
+    return [
+        {
+            "Effect": "Allow",
+            "Principal": {"Federated": provider_arn},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {
+                "StringEquals": {
+                    f"{host}:aud": "sts.amazonaws.com",
+                    f"{host}:sub": f"system:serviceaccount:{namespace}:{service_account}",
                 }
             },
         }
@@ -175,14 +199,38 @@ def bucket(name: str, *, by_domain: bool) -> list[Statement]:
                 "Effect": "Deny",
                 "Principal": "*",
                 "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-                "NotResource": [f"{arn}/${{aws:PrincipalTag/aspora:domain}}/*"],
+                "NotResource": [f"{arn}/${{aws:PrincipalTag/domain}}/*"],
                 "Condition": {
-                    "Null": {"aws:PrincipalTag/aspora:domain": "false"},
-                    "StringNotEquals": {"aws:PrincipalTag/aspora:domain": names.PLATFORM_OWNER},
+                    "Null": {"aws:PrincipalTag/domain": "false"},
+                    "StringNotEquals": {"aws:PrincipalTag/domain": names.PLATFORM_OWNER},
                 },
             }
         )
     return statements
+
+
+def endpoint(service: str, region: str, account: str) -> list[Statement]:
+    """What goes through an interface endpoint: this account's own, and no other's.
+
+    Without it code in a sandbox could carry data to a bucket of its own with a signed address. The
+    layers of public images and AL2023's packages lie in buckets of AWS.
+    """
+    ours: Statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+    if service == "s3":
+        buckets = (f"prod-{region}-starport-layer-bucket", f"al2023-repos-{region}-*")
+        return [
+            ours | {"Condition": {"StringEquals": {"aws:ResourceAccount": account}}},
+            ours
+            | {
+                "Action": ["s3:GetObject"],
+                "Resource": [f"arn:aws:s3:::{bucket}/*" for bucket in buckets],
+            },
+        ]
+    member = ours | {"Condition": {"StringEquals": {"aws:PrincipalAccount": account}}}
+    if service == "sts":
+        # A token is exchanged before there is a principal.
+        return [member, ours | {"Action": ["sts:AssumeRoleWithWebIdentity"]}]
+    return [member]
 
 
 def log_delivery(name: str, account: str) -> list[Statement]:
@@ -224,34 +272,59 @@ def trail_delivery(name: str, account: str, trail_arn: str) -> list[Statement]:
 
 
 def write_logs(group_arn: str) -> list[Statement]:
-    """Streams and events of one log group."""
+    """Streams and events of one log group; that it exists is looked up among all of them."""
     actions = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
-    return [allow(actions, [f"{group_arn}:*"])]
+    return [
+        allow(actions, [f"{group_arn}:*"]),
+        allow(["logs:DescribeLogGroups"], ["*"]),
+    ]
 
 
-def key(account: str, services: Sequence[str] = ()) -> list[Statement]:
-    """The account's own IAM decides who uses the key; `services` write with it for the account."""
-    statements: list[Statement] = [
+def key(account: str, statements: Sequence[Statement] = ()) -> list[Statement]:
+    """The account's own IAM decides who uses the key; `statements` admit AWS services besides."""
+    return [
         {
             "Sid": "Account",
             "Effect": "Allow",
             "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
             "Action": "kms:*",
             "Resource": "*",
-        }
+        },
+        *statements,
     ]
-    if services:
-        statements.append(
-            {
-                "Sid": "Services",
-                "Effect": "Allow",
-                "Principal": {"Service": list(services)},
-                "Action": ["kms:Encrypt*", "kms:Decrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
-                "Resource": "*",
-                "Condition": {"StringLike": {"aws:SourceArn": f"arn:aws:*:*:{account}:*"}},
-            }
-        )
-    return statements
+
+
+def key_of_logs(region: str, account: str) -> list[Statement]:
+    """CloudWatch Logs, for this account's log groups, and CloudTrail, for its trails.
+
+    Logs names the group by the encryption context alone (user guide, encrypt log data).
+    """
+    use = [
+        "kms:Encrypt*",
+        "kms:Decrypt*",
+        "kms:ReEncrypt*",
+        "kms:GenerateDataKey*",
+        "kms:Describe*",
+    ]
+    groups = f"arn:aws:logs:{region}:{account}:log-group:*"
+    return [
+        {
+            "Sid": "Logs",
+            "Effect": "Allow",
+            "Principal": {"Service": f"logs.{region}.amazonaws.com"},
+            "Action": use,
+            "Resource": "*",
+            "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+        },
+        {
+            "Sid": "Trail",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudtrail.amazonaws.com"},
+            "Action": ["kms:GenerateDataKey*", "kms:DescribeKey", "kms:Decrypt"],
+            "Resource": "*",
+            "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:cloudtrail:*:{account}:trail/*"}},
+        },
+    ]
 
 
 def queue_from_events(queue_arn: str, rule_arns: Sequence[str]) -> list[Statement]:
@@ -281,11 +354,13 @@ def queue_from_events(queue_arn: str, rule_arns: Sequence[str]) -> list[Statemen
 _POWER = ["iam:*", "organizations:*", "account:*"]
 
 
-def boundary() -> list[Statement]:
+def boundary(account: str, environment: str) -> list[Statement]:
     """What no role of the stack goes beyond, whoever wrote its policy: IAM stays out of reach.
 
-    Karpenter makes the instance profiles of its nodes and passes their role on.
+    Karpenter makes the instance profiles of its nodes and passes their role on, to EC2 alone.
     """
+    profiles = f"arn:aws:iam::{account}:instance-profile/*"
+    roles = f"arn:aws:iam::{account}:role{names.role_path(environment)}*"
     return [
         {"Sid": "Services", "Effect": "Allow", "NotAction": _POWER, "Resource": "*"},
         allow(
@@ -294,12 +369,16 @@ def boundary() -> list[Statement]:
                 "iam:CreateInstanceProfile",
                 "iam:DeleteInstanceProfile",
                 "iam:GetInstanceProfile",
-                "iam:ListInstanceProfiles",
-                "iam:PassRole",
                 "iam:RemoveRoleFromInstanceProfile",
                 "iam:TagInstanceProfile",
             ],
-            ["*"],
+            [profiles],
+        ),
+        allow(["iam:ListInstanceProfiles"], ["*"]),
+        allow(
+            ["iam:PassRole"],
+            [roles],
+            {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
         ),
     ]
 

@@ -67,7 +67,9 @@ def karpenter(
             [f"{ec2}:{account}:instance/*"],
             {
                 "StringEquals": ours,
-                "ForAllValues:StringEquals": {"aws:TagKeys": ["karpenter.sh/nodeclaim", "Name"]},
+                "ForAllValues:StringEquals": {
+                    "aws:TagKeys": ["eks:eks-cluster-name", "karpenter.sh/nodeclaim", "Name"]
+                },
             },
         ),
         allow(
@@ -190,10 +192,11 @@ def load_balancers(cluster: str, region: str, account: str) -> list[Statement]:
             [f"{elb}:listener/net/*", f"{elb}:listener/app/*"],
             ours,
         ),
+        allow(["elasticloadbalancing:AddTags"], [*everything, f"{elb}:listener/*"], owned),
         allow(
             ["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"],
             [*everything, f"{elb}:listener/*"],
-            {"StringEquals": {"aws:RequestTag/elbv2.k8s.aws/cluster": cluster}},
+            ours,
         ),
         allow(["ec2:CreateSecurityGroup"], [f"arn:aws:ec2:{region}:{account}:vpc/*"]),
         allow(["ec2:CreateSecurityGroup", "ec2:CreateTags"], [groups], owned),
@@ -205,6 +208,12 @@ def load_balancers(cluster: str, region: str, account: str) -> list[Statement]:
             ],
             [groups],
             ours,
+        ),
+        # And the nodes' own group, which EKS makes and tags, so that targets are reached.
+        allow(
+            ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"],
+            [groups],
+            {"StringEquals": {f"aws:ResourceTag/kubernetes.io/cluster/{cluster}": "owned"}},
         ),
     ]
 

@@ -20,6 +20,9 @@ PLATFORM_NAMESPACES = (PLATFORM_NAMESPACE, OBSERVABILITY_NAMESPACE)
 READER_ACCOUNT = "secret-reader"
 """The ServiceAccount whose Pod Identity role may read the domain's secrets and no others."""
 
+PREVIEW_GROUP = "aspora-preview"
+"""The Kubernetes group of CI's previews: it reads everything but Secrets."""
+
 OWNER_LABEL = "aspora.io/owner"
 DOMAIN_LABEL = "domain"
 TEAM_LABEL = "owner-team"
@@ -34,8 +37,14 @@ MANDATORY_LABELS = (DOMAIN_LABEL, TEAM_LABEL, COST_LABEL)
 LABEL_LIMIT = 63
 CACHE_LIMIT = 40
 """Of ElastiCache's replication groups and users (its API reference)."""
-CRONJOB_LIMIT = 52
-"""A Job adds 11 characters to its CronJob's name, and 63 is the limit of a pod's label."""
+ROLE_LIMIT = 64
+"""Of an IAM role (IAM's quotas)."""
+TEAM_ROLE = "team"
+"""The last part of a team's role. No ServiceAccount is called so: theirs begin with the domain."""
+CRONJOB_LIMIT = 48
+"""A Job adds 11 characters to its CronJob's name, and 63 is the limit of a pod's label. Four less,
+so that names of pods keep the part by which the network policy agent tells two of them apart
+(aws-network-policy-agent, issue 671)."""
 
 
 @lru_cache(maxsize=65536)
@@ -118,6 +127,14 @@ def karpenter_node_role(cluster: str) -> str:
     return f"{cluster}-karpenter-node"
 
 
+def domain_role(cluster: str, domain: str, whose: str) -> str:
+    """The IAM role of a domain's ServiceAccount, or of its `team`: aspora-prod.ecm.secret-reader.
+
+    No other name has a dot, so that no domain's role is ever another's or the platform's.
+    """
+    return fit(f"{cluster}.{domain}.{whose}", ROLE_LIMIT)
+
+
 def role_path(environment: str) -> str:
     """The IAM path of every role of a stack: what the deploy role may make, and no others."""
     return f"/aspora/{environment}/"
@@ -128,7 +145,7 @@ def tags(environment: str, owner: str = PLATFORM_OWNER) -> dict[str, str]:
     return {
         OWNER_LABEL: owner,
         "aspora:environment": environment,
-        "aspora:domain": owner,
+        DOMAIN_LABEL: owner,
     }
 
 

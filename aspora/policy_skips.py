@@ -71,7 +71,7 @@ SKIPS: tuple[Skip, ...] = (
         "checkov reads no conditions: the account's own principals, and of them only those whose"
         " tag names the team; whoever sets that tag decides",
         UNTIL,
-        name="*-team",
+        name="*.team",
     ),
     *(
         Skip(check, "iam.Policy", _A_BOUNDARY, UNTIL, name="*-boundary")
@@ -87,13 +87,16 @@ SKIPS: tuple[Skip, ...] = (
         UNTIL,
         name="*-flow-log",
     ),
-    Skip(
-        "CKV_AWS_338",
-        "cloudwatch.LogGroup",
-        "what staging is asked about happened in the last days; prod keeps these logs for a year",
-        UNTIL,
-        name="*-control-plane",
-        stacks=("staging",),
+    *(
+        Skip(
+            "CKV_AWS_338",
+            "cloudwatch.LogGroup",
+            "what staging is asked about happened in the last days; prod keeps these a year",
+            UNTIL,
+            name=name,
+            stacks=("staging",),
+        )
+        for name in ("*-control-plane", "*-postgres-*")
     ),
     Skip(
         "CKV_AWS_157",

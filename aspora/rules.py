@@ -459,6 +459,10 @@ def image_digests(context: Context) -> Iterator[Finding]:
             )
 
 
+OWN_GROUPS = ("system-", "platform-", "aspora-")
+"""How the names of Kubernetes' and the platform's own groups begin."""
+
+
 def group_names(context: Context) -> Iterator[Finding]:
     """A domain takes neither the platform's namespaces and accounts nor its groups."""
     for file, domain in enumerate(context.domains):
@@ -471,7 +475,7 @@ def group_names(context: Context) -> Iterator[Finding]:
                 f"{names.namespace(domain.name)}",
                 "choose another name",
             )
-        if domain.owner.team.startswith("system-") or domain.owner.team == "platform-team":
+        if domain.owner.team.startswith(OWN_GROUPS):
             yield Finding(
                 file,
                 ("owner", "team"),

@@ -117,6 +117,11 @@ class ControlPlane(Model):
     public_access_cidrs: tuple[Cidr, ...] = Field(
         (), description="Networks that may reach the public endpoint; empty closes it."
     )
+    private_access_cidrs: tuple[Cidr, ...] = Field(
+        (),
+        description="Networks that may reach the private endpoint beside the nodes: the runners',"
+        " a VPN's.",
+    )
     service_cidr: Cidr = Field(
         "172.20.0.0/16", description="Addresses of Services; they exist inside the cluster alone."
     )
@@ -208,6 +213,22 @@ class GithubActions(Model):
     """Who may deploy from CI."""
 
     repository: Repository = Field(description="The repository whose workflows are trusted.")
+    owner_id: Annotated[int, whole(1, 10**12, 9919)] | None = Field(
+        None,
+        description="GitHub's number of the owner: tokens of repositories made or renamed since"
+        " July 2026 carry it, and a name that somebody else takes later is then worth nothing.",
+    )
+    repository_id: Annotated[int, whole(1, 10**12, 1296269)] | None = Field(
+        None, description="GitHub's number of the repository; both or none."
+    )
+
+    @property
+    def subject(self) -> str:
+        """How a token names the repository: owner/name, or owner@id/name@id."""
+        if self.owner_id is None or self.repository_id is None:
+            return self.repository
+        owner, _, name = self.repository.partition("/")
+        return f"{owner}@{self.owner_id}/{name}@{self.repository_id}"
 
 
 class Spending(Model):
@@ -216,6 +237,11 @@ class Spending(Model):
     monthly_usd: Usd = Field(alias="monthlyUSD", description="USD a month of the whole stack.")
     domain_monthly_usd: Usd = Field(
         alias="domainMonthlyUSD", description="USD a month of each domain's tagged resources."
+    )
+    activate_tags: Flag = Field(
+        default=False,
+        description="Activate the cost-allocation tags. Only where the account pays for itself, and"
+        " a day after the first run: before, AWS does not know the tags and refuses.",
     )
     emails: tuple[Email, ...] = Field(
         min_length=1, description="Who is told at 80 % forecast and 100 % spent."
@@ -226,7 +252,9 @@ class Detection(Model):
     """What watches the account; leave out what the organisation runs for all accounts."""
 
     guardduty: Flag = Field(default=True, description="GuardDuty with EKS audit-log protection.")
-    cloudtrail: Flag = Field(default=True, description="A CloudTrail trail into a locked bucket.")
+    cloudtrail: Flag = Field(
+        default=True, description="A CloudTrail trail into a bucket of its own."
+    )
 
 
 class AwsSettings(Model):

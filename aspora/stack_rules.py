@@ -46,6 +46,22 @@ def unverified(settings: StackSettings) -> tuple[StackFinding, ...]:
     return tuple(_pins(settings.aws))
 
 
+def refused(settings: StackSettings) -> tuple[StackFinding, ...]:
+    """What a run on a real account refuses: for every stack an account without a name, so that
+    no run lands in another one, and for prod whatever is not verified."""
+    found = unverified(settings)
+    if settings.aws is not None and settings.environment != "prod":
+        found += tuple(_account(settings.aws))
+    return found
+
+
+def _account(aws: AwsSettings) -> Iterator[StackFinding]:
+    if aws.account_id is None:
+        yield StackFinding(
+            "ASP407", (*AWS, "accountId"), "the account is not named", "write its 12 digits"
+        )
+
+
 def _without_aws(settings: StackSettings) -> Iterator[StackFinding]:
     if settings.environment != "local":
         yield StackFinding(
@@ -131,10 +147,7 @@ def _runtime(aws: AwsSettings) -> Iterator[StackFinding]:
 
 def _pins(aws: AwsSettings) -> Iterator[StackFinding]:
     doctor = "`aspora doctor --stack prod` lists what AWS offers; pin one of those"
-    if aws.account_id is None:
-        yield StackFinding(
-            "ASP407", (*AWS, "accountId"), "the account is not named", "write its 12 digits"
-        )
+    yield from _account(aws)
     if aws.nodes.ami_release is None:
         yield StackFinding("ASP407", (*AWS, "nodes"), "nodes.amiRelease is not pinned", doctor)
     for name, version in aws.control_plane.addons.model_dump(by_alias=True).items():

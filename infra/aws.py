@@ -79,7 +79,7 @@ async def declare_aws(
     account = await _account(settings.aws, provider)
     boundary = ci.Boundary(
         "boundary",
-        ci.BoundaryArgs(f"{settings.cluster.name}-boundary", settings.environment),
+        ci.BoundaryArgs(f"{settings.cluster.name}-boundary", settings.environment, account),
         opts,
     )
     site = Site(settings, settings.aws, account, boundary.arn)
@@ -201,7 +201,9 @@ def _tenants(
     subnets = [subnet.id for subnet in base.network.databases]
     stores = databases.Databases(
         "databases",
-        databases.DatabasesArgs(site, base.network.vpc.id, subnets, key, users),
+        databases.DatabasesArgs(
+            site, base.network.vpc.id, subnets, key, base.keys.arns["logs"], users
+        ),
         opts,
     )
     for owner in (names.PLATFORM_OWNER, *users):
@@ -233,7 +235,7 @@ def _roles(
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
     args = identity.TenantRolesArgs(
-        base.site, eks.eks, tenant, base.keys.arns["data"], stores.postgres.instance.resource_id
+        base.site, eks, tenant, base.keys.arns["data"], stores.postgres.instance.resource_id
     )
     return identity.TenantRoles(f"identities-{tenant.name}", args, opts).team.arn
 
@@ -251,7 +253,7 @@ def _entries(site: Site, roles: ci.GithubRoles, teams: list[Team]) -> tuple[clus
     """CI deploys and looks, administrators administer, each team is its own group."""
     return (
         cluster.Entry("deploy", roles.deploy.arn, policy=cluster.ADMINISTRATOR),
-        cluster.Entry("preview", roles.preview.arn, policy="AmazonEKSAdminViewPolicy"),
+        cluster.Entry("preview", roles.preview.arn, group=names.PREVIEW_GROUP),
         *(
             cluster.Entry(f"admin-{index}", arn, policy=cluster.ADMINISTRATOR)
             for index, arn in enumerate(site.aws.control_plane.admins)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pulumi
 
-from aspora.cli.common import one_shot
+from aspora.cli.common import counted, one_shot
 from aspora.errors import AsporaError, EnvironmentFailure
 from aspora.load import load
 from aspora.problem_formats import format_text
@@ -30,7 +30,7 @@ async def program() -> None:
         if loaded.problems or pins:
             count = len(loaded.problems) + len(pins)
             lines = "\n".join([*pins, format_text(loaded.problems)])
-            raise pulumi.RunError(f"{count} problems found\n{lines}")
+            raise pulumi.RunError(f"{counted(count, 'problem')} found\n{lines}")
         documents = _definitions(settings.environment).documents
         await declare(Platform(settings, render(loaded.domains, settings), documents))
     except AsporaError as error:

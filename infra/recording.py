@@ -127,6 +127,9 @@ _COMPUTED: Mapping[str, dict[str, Any]] = {
     "aws:eks/cluster:Cluster": {
         "endpoint": "https://0123456789ABCDEF.gr7.us-east-1.eks.amazonaws.com",
         "certificateAuthority": {"data": "LS0tLS1CRUdJTi0tLS0t"},
+        "identities": [
+            {"oidcs": [{"issuer": "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"}]}
+        ],
         "vpcConfig": {"clusterSecurityGroupId": "sg-0123456789abcdef0"},
     },
     "aws:rds/instance:Instance": {

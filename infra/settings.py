@@ -42,8 +42,8 @@ def read_settings(stack: str) -> StackSettings:
 
 
 def unverified_lines(stack: str, settings: StackSettings) -> list[str]:
-    """One line for each pin that prod refuses until somebody has looked it up."""
-    return _found(stack, stack_rules.unverified(settings))
+    """One line for each setting that a run on an account refuses until somebody looked it up."""
+    return _found(stack, stack_rules.refused(settings))
 
 
 def _found(stack: str, findings: Iterable[stack_rules.StackFinding]) -> list[str]:

@@ -84,7 +84,7 @@ class Servers:
 
 def read(root: Path, domains: Sequence[Path] = (), *, stack: str = LOCAL) -> Wanted:
     """A stack's settings and objects; raises InvalidInput with every problem."""
-    settings = load.load_stack(stack, root)
+    settings = simulation.as_here(load.load_stack(stack, root))
     loaded = load.load(list(domains) or domain_paths((), root), settings)
     found = (*load.unverified(stack, root), *loaded.problems)
     forgiven = simulation.forgiven(found, stack)

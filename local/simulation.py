@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from aspora.problems import Problem
+from aspora.stack import StackSettings
 from local.paths import LOCAL
 
+MOTO_ACCOUNT = "123456789012"
 FORGIVEN = frozenset(("ASP313", "ASP407"))
 """Images without a digest, and pins of the stack's settings."""
 
@@ -28,6 +30,14 @@ def command(verb: str, stack: str) -> str:
 def banner(stack: str) -> str:
     """The first line of whatever a simulated run shows."""
     return f"{stack}, simulated: nothing of a real account is touched"
+
+
+def as_here(settings: StackSettings) -> StackSettings:
+    """The settings with moto's account, the only one there is here."""
+    if settings.aws is None:
+        return settings
+    here = settings.aws.model_copy(update={"account_id": MOTO_ACCOUNT})
+    return settings.model_copy(update={"aws": here})
 
 
 def forgiven(problems: Iterable[Problem], stack: str) -> tuple[Problem, ...]:

@@ -181,8 +181,8 @@ ASPECTS = ", ".join(aspect.what for aspect in buckets.ASPECTS)
 """What the line of a new bucket lists."""
 TARBALL = b"runsc, as far as this test goes"
 SHA256 = hashlib.sha256(TARBALL).hexdigest()
-MADE = ["found", *["made"] * 5, "made", "made"]
-"""Account, two keys, two buckets, runsc, two secrets."""
+MADE = ["found", *["made"] * 7, "made", "made"]
+"""Account, two keys, two buckets, runsc, two service roles, two secrets."""
 
 
 @pytest.fixture
@@ -197,6 +197,11 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def edit(text: str) -> str:
         text = text.replace("accountId: null", f'accountId: "{NUMBER}"')
+        admins = f"admins: [arn:aws:iam::{NUMBER}:role/moto]"
+        text = text.replace(
+            "controlPlane:\n",
+            f"controlPlane:\n      privateAccessCidrs: [10.99.0.0/16]\n      {admins}\n",
+        )
         return re.sub(r"sha256: [0-9a-f]{64}", f"sha256: {SHA256}", text)
 
     root = repository(tmp_path, edit)

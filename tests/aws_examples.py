@@ -15,7 +15,7 @@ Values = dict[str, Any]
 
 ACCOUNT = "123456789012"
 OWNED = {"aspora.io/owner": "platform"}
-TAGS = {**OWNED, "aspora:environment": "staging", "aspora:domain": "platform"}
+TAGS = {**OWNED, "aspora:environment": "staging", "domain": "platform"}
 MORE_TAGS = {**OWNED, "aspora:environment": "staging", "cost-center": "cc-1"}
 
 _REFERENCE = re.compile(r"\$\{([\w-]+)\.([\w.]+)\}")
@@ -1034,7 +1034,7 @@ NAMES_AND_MONEY: Mapping[str, Example] = {
             "timeUnit": "MONTHLY",
             "limitAmount": "500",
             "limitUnit": "USD",
-            "costFilters": [{"name": "TagKeyValue", "values": ["user:aspora:domain$wealth"]}],
+            "costFilters": [{"name": "TagKeyValue", "values": ["user:domain$wealth"]}],
             "notifications": [
                 {
                     "comparisonOperator": "GREATER_THAN",
@@ -1050,7 +1050,7 @@ NAMES_AND_MONEY: Mapping[str, Example] = {
     ),
     "cost-tag": Example(
         "costexplorer.CostAllocationTag",
-        {"tagKey": "aspora:domain", "status": "Active"},
+        {"tagKey": "domain", "status": "Active"},
         {"status": "Inactive"},
     ),
 }

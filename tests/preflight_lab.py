@@ -25,6 +25,8 @@ VERSION = staging().cluster.version
 ZONE = staging().aws.dns.public_zone  # type: ignore[union-attr]
 PINNED = "v1.20.4-eksbuild.1"
 READY: dict[str, Any] = {
+    "control_plane__private_access_cidrs": ("10.99.0.0/16",),
+    "control_plane__admins": (f"arn:aws:iam::{NUMBER}:role/moto",),
     "account_id": NUMBER,
     "nodes__gvisor_runtime__sha256": SHA256,
     "nodes__gvisor_runtime__verified": True,

@@ -15,9 +15,11 @@ import pytest
 
 from aspora import names
 from aspora.registered import Registered, aws_resources
+from aspora.render import render
 from infra.recording import SECRET
 from infra.registered_stack import registered
-from tests.core import ROOT
+from local.simulation import as_here
+from tests.core import ROOT, platform, repository, settings
 
 STACKS = ("staging", "prod")
 SECURITY_GROUP_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -211,8 +213,6 @@ def agent_policies(stack: str) -> Iterator[tuple[Registered, list[dict[str, Any]
 def test_each_association_has_one_prefix_and_nothing_else(stack: str) -> None:
     seen = Counter[str]()
     for link, found in agent_policies(stack):
-        if link.inputs["serviceAccount"] == names.READER_ACCOUNT:
-            continue
         domain = link.inputs["namespace"].removeprefix("aspora-")
         prefix = names.data_prefix(domain, link.inputs["serviceAccount"])
         arns = [arn for s in found for arn in s["Resource"] if arn.startswith("arn:aws:s3")]
@@ -228,18 +228,37 @@ def test_each_association_has_one_prefix_and_nothing_else(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_secret_reader_reads_its_own_domain_alone(stack: str) -> None:
-    readers = {
-        link.inputs["namespace"]: found
-        for link, found in agent_policies(stack)
-        if link.inputs["serviceAccount"] == names.READER_ACCOUNT
-    }
+    policies = {r.name: r for r in of(stack, "RolePolicy")}
+    readers = [r for r in of(stack, "Role") if r.name.endswith(".secret-reader")]
     assert len(readers) == 4
-    for namespace, found in readers.items():
+    for role in readers:
+        domain = role.name.removeprefix(f"aspora-{stack}.").removesuffix(".secret-reader")
+        (trust,) = statements(role.inputs["assumeRolePolicy"])
+        subjects = [v for k, v in trust["Condition"]["StringEquals"].items() if k.endswith(":sub")]
+        assert subjects == [f"system:serviceaccount:aspora-{domain}:secret-reader"]
+        found = statements(policies[role.name].inputs["policy"])
         (secret,) = found[0]["Resource"]
-        assert secret.endswith(f":secret:aspora/{stack}/{namespace.removeprefix('aspora-')}/*")
+        assert secret.endswith(f":secret:aspora/{stack}/{domain}/*")
         assert found[1]["Condition"]["ForAnyValue:StringEquals"] == {
             "kms:ResourceAliases": f"alias/aspora-{stack}-secrets"
         }
+
+
+def test_the_readers_account_names_the_role_that_is_made() -> None:
+    here = as_here(settings("staging"))
+    rendered = render(repository(), here)
+    annotated = {
+        obj["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
+        for obj in rendered
+        if obj["kind"] == "ServiceAccount" and obj["metadata"]["name"] == names.READER_ACCOUNT
+    }
+    made = {
+        f"arn:aws:iam::123456789012:role{r.inputs['path']}{r.inputs['name']}"
+        for r in of("staging", "Role")
+        if r.name.endswith(".secret-reader")
+    }
+    assert annotated == made
+    assert len(made) == 4
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -248,6 +267,7 @@ def test_pod_identity_trusts_one_service_account(stack: str) -> None:
     for link in of(stack, "PodIdentityAssociation"):
         (trust,) = statements(roles[link.name].inputs["assumeRolePolicy"])
         wanted = trust["Condition"]["StringEquals"]
+        assert wanted["aws:RequestTag/eks-cluster-name"] == f"aspora-{stack}"
         assert wanted["aws:RequestTag/kubernetes-namespace"] == link.inputs["namespace"]
         assert wanted["aws:RequestTag/kubernetes-service-account"] == link.inputs["serviceAccount"]
 
@@ -277,9 +297,28 @@ def test_each_team_has_an_access_entry_as_its_group(stack: str) -> None:
     groups = {
         group for r in of(stack, "AccessEntry") for group in r.inputs.get("kubernetesGroups", ())
     }
-    assert groups == {"ecm-team", "fraud-team", "support-team", "wealth-team"}
+    assert groups == {
+        names.PREVIEW_GROUP,
+        "ecm-team",
+        "fraud-team",
+        "support-team",
+        "wealth-team",
+    }
     policies = {depends(r, "principalArn")[0] for r in of(stack, "AccessPolicyAssociation")}
-    assert policies == {f"aspora-{stack}-deploy", f"aspora-{stack}-preview"}
+    assert policies == {f"aspora-{stack}-deploy"}
+
+
+def test_previews_read_everything_we_write_and_no_secret() -> None:
+    objects = list(platform("staging"))
+    (rules,) = (obj["rules"] for obj in objects if obj["kind"] == "ClusterRole")
+    core, ours = rules
+    assert core["apiGroups"] == [""]
+    assert "secrets" not in core["resources"]
+    assert "*" not in core["resources"]
+    groups = {obj["apiVersion"].rpartition("/")[0] for obj in objects}
+    assert groups - {""} <= set(ours["apiGroups"])
+    assert "" not in ours["apiGroups"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
 
 
 # -- the cluster ---------------------------------------------------------------------------------
@@ -338,7 +377,7 @@ def taggable(token: str) -> bool:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_everything_that_takes_tags_has_them(stack: str) -> None:
-    wanted = {names.OWNER_LABEL, "aspora:environment", "aspora:domain"}
+    wanted = {names.OWNER_LABEL, "aspora:environment", "domain"}
     missing = [
         r.urn
         for r in resources(stack)
@@ -384,3 +423,31 @@ def test_a_domain_more_adds_its_own_and_changes_nothing_else(tmp_path: Path) -> 
     added = [after[urn] for urn in after.keys() - before.keys()]
     assert len(added) > 10
     assert [r.urn for r in added if "lending" not in r.name] == []
+
+
+# Names that meet those of the platform's roles, of each other's parts, and of IAM's limit.
+MEETING = {
+    "deploy": ("deploy", ("team", "secret-reader")),
+    "team": ("preview", ("deploy", "team")),
+    "ecm-manager": ("preview", ("review",)),
+    "a" * 30: ("b" * 63, ("c" * 30, "team")),
+}
+
+
+def test_names_of_domains_teams_and_skills_never_meet(tmp_path: Path) -> None:
+    """Nor does it matter that two domains have one team and one image."""
+    shutil.copytree(ROOT / "domains", tmp_path / "domains")
+    shutil.copy(ROOT / "Pulumi.staging.yaml", tmp_path)
+    for domain, (team, skills) in MEETING.items():
+        (tmp_path / "domains" / domain).mkdir()
+        text = LENDING.partition("    skills:")[0].replace("lending-team", team)
+        text = text.replace("name: lending", f"name: {domain}", 1) + "    skills:\n"
+        for skill in skills:
+            text += f"      - name: {skill}\n        description: Does what it is told.\n"
+        (tmp_path / "domains" / domain / "domain.yaml").write_text(text, encoding="utf-8")
+    found = tuple(aws_resources(registered("staging", tmp_path)))
+    for token in ("role:Role", "accessEntry:AccessEntry", "repository:Repository"):
+        of_token = [r for r in found if r.type.endswith(f"/{token}")]
+        given = [str(r.inputs.get("name", r.name)) for r in of_token]
+        assert len(set(given)) == len(given) == len({r.urn for r in of_token}), token
+        assert max(map(len, given)) <= (64 if token == "role:Role" else 100)

@@ -12,6 +12,7 @@ import pytest
 from infra.aws_account import who
 from infra.aws_session import Aws
 from infra.bootstrap import buckets, keys
+from infra.bootstrap.linked_roles import SERVICES
 from infra.bootstrap.outcome import Run
 from tests import account_lab as lab
 from tests.account_lab import (
@@ -57,6 +58,10 @@ def test_a_dry_run_says_everything_and_makes_nothing(
             " gvisor-x86_64.tar.bz2 from github.com/google/gvisor/releases/tag/"
             f"{release}, then aspora bootstrap --stack staging --gvisor gvisor-x86_64.tar.bz2"
         ),
+        *(
+            f"would make    service role of {service}: AWS's own, for instances and load balancers"
+            for service in SERVICES
+        ),
         f"missing       secret {OPENROUTER}: pets's key at OpenRouter: no value was given",
         f"would make    secret {GATEWAY}: pets/vet/advise's key at the model gateway",
         f"pulumi login 's3://{STATE}?region={REGION}'",
@@ -71,6 +76,7 @@ def test_a_dry_run_says_everything_and_makes_nothing(
         "state bucket ...",
         "tools bucket ...",
         "gVisor ...",
+        "service roles ...",
         "named secrets ...",
         "next:",
     ]
@@ -86,7 +92,7 @@ def test_the_second_run_finds_everything_and_changes_nothing(
     aws.calls.clear()
     code, out, _ = everything()
     # A value that was given again is not taken without --replace, and that is said.
-    assert (code, states(out)) == (0, ["found"] * 6 + ["kept", "found"])
+    assert (code, states(out)) == (0, ["found"] * 8 + ["kept", "found"])
     assert aws.changes == []
 
 
@@ -258,7 +264,7 @@ def test_rotation_is_put_back(everything: Callable[[], Any], aspora: Command) ->
     kms = api("kms")
     key = kms.describe_key(KeyId=PULUMI_KEY)["KeyMetadata"]["KeyId"]
     kms.disable_key_rotation(KeyId=key)
-    kms.untag_resource(KeyId=key, TagKeys=["aspora:domain"])
+    kms.untag_resource(KeyId=key, TagKeys=["domain"])
     _, out, _ = aspora("bootstrap", "--stack", "staging")
     assert f"changed  KMS key {PULUMI_KEY}: rotation, tags" in out
     _, out, _ = aspora("bootstrap", "--stack", "staging")

@@ -59,7 +59,7 @@ def test_the_dry_run_prints_what_the_page_shows(
     monkeypatch.chdir(ROOT)
     _, out, _ = aspora("bootstrap", "--stack", "staging", "--dry-run")
     account, *others = shown()["aspora bootstrap --stack staging --dry-run"]
-    assert len(others) == 7
+    assert len(others) == 9
     assert account.startswith("found         account: 111122223333 in us-east-1, as ")
     assert f"found         account: {NUMBER} in us-east-1, as {ARN}" in out
     for line in others:
@@ -128,5 +128,7 @@ def test_the_table_of_what_is_made_names_all_of_it(
     aliases = [entry["AliasName"] for entry in api("kms").list_aliases()["Aliases"]]
     made = [f"key `{name}`" for name in aliases if name.startswith(f"alias/{prefix}")]
     made += [f"bucket `{bucket['Name']}`" for bucket in api("s3").list_buckets()["Buckets"]]
+    paths = [role["Path"].strip("/").split("/") for role in api("iam").list_roles()["Roles"]]
+    made += [f"service role of `{path[1]}`" for path in paths if path[0] == "aws-service-role"]
     rows = [row[0].replace("<prefix>", prefix) for row in table(PAGE, "What")]
     assert sorted(rows) == sorted([*made, "secrets `aspora/<stack>/…`"])

@@ -54,7 +54,7 @@ def test_secrets_have_their_value_key_and_tags(everything: Callable[[], Any]) ->
         assert tags == {
             "aspora.io/owner": "pets",
             "aspora:environment": "staging",
-            "aspora:domain": "pets",
+            "domain": "pets",
         }
         assert found["KmsKeyId"] == SECRETS_KEY
     names = [s["Name"] for s in api("secretsmanager").list_secrets()["SecretList"]]

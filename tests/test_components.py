@@ -172,8 +172,10 @@ def config_of(stack: str) -> dict[str, str]:
     }
 
 
-def run_stack(stack: str) -> Recorded:
-    pulumi.runtime.set_all_config(config_of(stack))
+def run_stack(stack: str, account: str | None = "111122223333") -> Recorded:
+    config = config_of(stack)
+    aws = json.loads(config["aspora:aws"]) | {"accountId": account}
+    pulumi.runtime.set_all_config(config | {"aspora:aws": json.dumps(aws)})
     try:
         return Recorded(record(program, stack=stack, project=PROJECT))
     finally:
@@ -202,7 +204,7 @@ def test_the_staging_program_registers_everything() -> None:
 @pytest.mark.usefixtures("definitions")
 def test_prod_refuses_images_without_a_digest() -> None:
     with pytest.raises(pulumi.RunError, match="24 problems found") as caught:
-        run_stack("prod")
+        run_stack("prod", account=None)
     assert str(caught.value).count("ASP313") == 15
     assert str(caught.value).count("Pulumi.prod.yaml: config.aspora:aws.") == 9
 
@@ -213,3 +215,14 @@ def test_staging_takes_no_open_schemas(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("ASPORA_CACHE", str(tmp_path))
     with pytest.raises(pulumi.RunError, match="no CustomResourceDefinitions to be had for"):
         run_stack("staging")
+
+
+@pytest.mark.usefixtures("definitions")
+def test_no_stack_goes_to_an_account_that_is_not_named() -> None:
+    with pytest.raises(pulumi.RunError) as caught:
+        run_stack("staging", account=None)
+    assert str(caught.value) == (
+        "1 problem found\n"
+        "  Pulumi.staging.yaml: config.aspora:aws.accountId: the account is not named; write its"
+        " 12 digits\n"
+    )

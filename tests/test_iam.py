@@ -50,8 +50,8 @@ def test_a_document_is_the_same_bytes_and_valid_json() -> None:
     text = iam.document(iam.bucket("b", by_domain=True))
     assert text == iam.document(iam.bucket("b", by_domain=True))
     assert json.loads(text)["Version"] == "2012-10-17"
-    assert '"${aws:PrincipalTag/aspora:domain}/*"' not in text
-    assert "arn:aws:s3:::b/${aws:PrincipalTag/aspora:domain}/*" in text
+    assert '"${aws:PrincipalTag/domain}/*"' not in text
+    assert "arn:aws:s3:::b/${aws:PrincipalTag/domain}/*" in text
 
 
 def test_a_bucket_without_prefixes_has_no_rule_for_domains() -> None:
@@ -59,13 +59,41 @@ def test_a_bucket_without_prefixes_has_no_rule_for_domains() -> None:
 
 
 def test_the_boundary_lets_no_role_touch_iam() -> None:
-    services, profiles = iam.boundary()
+    services, profiles, listing, passing = iam.boundary(ACCOUNT, "prod")
     assert services["NotAction"] == ["iam:*", "organizations:*", "account:*"]
-    assert not any(
-        action.startswith(("iam:Create", "iam:Put", "iam:Attach", "iam:Update"))
-        for action in profiles["Action"]
-        if action != "iam:CreateInstanceProfile"
-    )
+    assert all(action.endswith("InstanceProfile") for action in profiles["Action"])
+    assert profiles["Resource"] == [f"arn:aws:iam::{ACCOUNT}:instance-profile/*"]
+    assert listing["Action"] == ["iam:ListInstanceProfiles"]
+    assert passing == {
+        "Effect": "Allow",
+        "Action": ["iam:PassRole"],
+        "Resource": [f"arn:aws:iam::{ACCOUNT}:role/aspora/prod/*"],
+        "Condition": {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+    }
+
+
+@pytest.mark.parametrize("service", ["s3", "sts", "secretsmanager", "ecr.api", "logs"])
+def test_an_endpoint_carries_nothing_to_another_account(service: str) -> None:
+    """But AWS's own image layers and packages, and tokens that have no principal yet."""
+    found = iam.endpoint(service, REGION, ACCOUNT)
+    open_ones = [s for s in found if "Condition" not in s]
+    assert [s["Action"] for s in open_ones] == {
+        "s3": [["s3:GetObject"]],
+        "sts": [["sts:AssumeRoleWithWebIdentity"]],
+    }.get(service, [])
+    assert all(resource != "*" for s in open_ones if service == "s3" for resource in s["Resource"])
+    keys = {key for s in found for key in s.get("Condition", {}).get("StringEquals", ())}
+    assert keys == {"aws:ResourceAccount" if service == "s3" else "aws:PrincipalAccount"}
+
+
+def test_the_key_of_logs_is_for_this_accounts_groups_and_trails() -> None:
+    logs, trail = iam.key_of_logs(REGION, ACCOUNT)
+    assert logs["Condition"]["ArnLike"] == {
+        "kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:*"
+    }
+    assert trail["Condition"]["ArnLike"] == {
+        "aws:SourceArn": f"arn:aws:cloudtrail:*:{ACCOUNT}:trail/*"
+    }
 
 
 def test_the_deploy_role_cannot_raise_itself() -> None:

@@ -15,7 +15,7 @@ from infra.aws_session import Aws
 from infra.bootstrap import Wishes, bootstrap
 from infra.bootstrap.outcome import Run
 from infra.bootstrap.secret_store import Filling
-from infra.preflight import PROBES, eks, examine, instances, storage
+from infra.preflight import PROBES, access, eks, examine, instances, storage
 from infra.preflight.check import Check
 from tests import account_lab as lab
 from tests.account_lab import (
@@ -90,6 +90,8 @@ def test_a_ready_account_passes_and_is_not_changed(
                 " Pulumi.staging.yaml says"
             ),
         ),
+        ("pass", "way to the API server", "from 10.99.0.0/16"),
+        ("pass", "administrator of the cluster", "moto is let in"),
         ("pass", "availability zones", where),
         ("pass", "state bucket", STATE),
         ("pass", "tools bucket", TOOLS),
@@ -153,9 +155,10 @@ def test_without_permissions_it_goes_on_and_says_which(
     operations = [action.partition(":")[2] for action in PERMISSIONS if action[:3] != "s3:"]
     aws.deny(*operations, "HeadBucket", "HeadObject")
     said = run_all(ready, **READY)
-    assert {check.state for check in said[1:]} == {"warn"}
+    assert {check.state for check in said[1:3]} == {"pass"}  # of the settings alone
+    assert {check.state for check in said[3:]} == {"warn"}
     assert len(said) == 1 + len(PROBES) - 1 + len(eks.ADDONS) - 1  # other families: nothing to say
-    needs = [check.detail.removeprefix("cannot look: needs ") for check in said[1:]]
+    needs = [check.detail.removeprefix("cannot look: needs ") for check in said[3:]]
     assert set(PERMISSIONS) <= set(needs)
     assert set(needs) - set(PERMISSIONS) == {
         (
@@ -403,3 +406,30 @@ def test_the_doctor_of_this_machine_speaks_json_too(
     assert {check["state"] for check in json.loads("\n".join(out))["checks"]} <= {
         *("ok", "warn", "fail")
     }
+
+
+# -- whoever runs it -----------------------------------------------------------------------------
+
+
+def test_a_cluster_that_nobody_reaches_and_a_caller_that_nobody_lets_in(aws: Script) -> None:
+    (way,) = found(access.network, look())
+    (caller,) = found(access.administrator, look())
+    assert (way.state, way.detail, way.way_out) == (
+        "fail",
+        "nobody but the nodes reaches it, so `pulumi up` would stop after the cluster",
+        (
+            "name the runners' network: aspora:aws.controlPlane.privateAccessCidrs in"
+            " Pulumi.staging.yaml"
+        ),
+    )
+    assert (caller.state, caller.way_out) == (
+        "fail",
+        "add your role to aspora:aws.controlPlane.admins in Pulumi.staging.yaml",
+    )
+
+
+def test_cis_deploy_role_is_let_in(aws: Script) -> None:
+    session = f"arn:aws:sts::{NUMBER}:assumed-role/aspora-staging-deploy/run-1"
+    aws.answers["GetCallerIdentity"] = {"Account": NUMBER, "Arn": session, "UserId": "x"}
+    (check,) = found(access.administrator, look())
+    assert (check.state, check.detail) == ("pass", "aspora-staging-deploy is let in")

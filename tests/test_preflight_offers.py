@@ -319,6 +319,19 @@ def test_zones_that_are_not_there(aws: Script) -> None:
     )
 
 
+def test_a_zone_that_eks_does_not_take(aws: Script) -> None:
+    """Which letter the zone has differs from account to account: its ID is asked for."""
+    (check,) = found(
+        instances.zones, look(network__zones=("us-east-1a", "us-east-1b", "us-east-1e"))
+    )
+    assert check == Check(
+        "fail",
+        "availability zones",
+        "EKS takes no subnet in us-east-1e (here use1-az3)",
+        "choose others in aspora:aws.network.zones in Pulumi.staging.yaml",
+    )
+
+
 def offerings(*pairs: tuple[str, str]) -> dict[str, Any]:
     return {
         "InstanceTypeOfferings": [

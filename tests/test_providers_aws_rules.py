@@ -247,7 +247,7 @@ def test_what_was_sent_is_what_moto_has(make: Make) -> None:
         AccountId=ACCOUNT, BudgetName="aspora-staging-wealth"
     )["Budget"]
     assert budget["BudgetLimit"] == {"Amount": "500", "Unit": "USD"}
-    assert budget["CostFilters"] == {"TagKeyValue": ["user:aspora:domain$wealth"]}
+    assert budget["CostFilters"] == {"TagKeyValue": ["user:domain$wealth"]}
     (database,) = client("rds").describe_db_instances()["DBInstances"]
     assert database["IAMDatabaseAuthenticationEnabled"]
     assert database["BackupRetentionPeriod"] == 14

@@ -22,7 +22,9 @@ def test_a_stack_without_a_cluster_of_its_own_has_none() -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_they_come_first_of_all(stack: str) -> None:
     rendered = render((), settings(stack))
-    assert list(rendered)[: len(SYSTEM_FLOWS)] == list(rendered.system)
+    assert len(rendered.system) == 1 + len(SYSTEM_FLOWS)
+    assert list(rendered)[: len(rendered.system)] == list(rendered.system)
+    assert rendered.system[0]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
     assert {obj["metadata"]["namespace"] for obj in rendered.system} == {"kube-system"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aspora import names, user_data
+from aspora.crds import CUSTOM_KINDS
 from aspora.render import admission
 from aspora.render.nodes import GVISOR_LABELS, GVISOR_TAINT, node_objects, toleration
 from aspora.render.objects import Object, named
@@ -68,6 +69,47 @@ def platform_namespaces() -> list[Object]:
     ]
 
 
+def preview_rights(settings: StackSettings) -> list[Object]:
+    """What CI's previews may look at: every kind that we write, and no Secret.
+
+    RBAC cannot take one kind away from a wildcard, so the core group names its kinds.
+    """
+    if settings.aws is None:
+        return []
+    api, labels = "rbac.authorization.k8s.io", names.platform_labels()
+    looks = ["get", "list", "watch"]
+    core = [
+        *("configmaps", "limitranges", "namespaces", "persistentvolumeclaims", "pods"),
+        *("resourcequotas", "serviceaccounts", "services"),
+    ]
+    role = named(f"{api}/v1", "ClusterRole", names.PREVIEW_GROUP, None, labels)
+    binding = named(f"{api}/v1", "ClusterRoleBinding", names.PREVIEW_GROUP, None, labels)
+    return [
+        role
+        | {
+            "rules": [
+                {"apiGroups": [""], "resources": core, "verbs": looks},
+                {"apiGroups": _our_groups(), "resources": ["*"], "verbs": looks},
+            ]
+        },
+        binding
+        | {
+            "roleRef": {"apiGroup": api, "kind": "ClusterRole", "name": names.PREVIEW_GROUP},
+            "subjects": [{"apiGroup": api, "kind": "Group", "name": names.PREVIEW_GROUP}],
+        },
+    ]
+
+
+def _our_groups() -> list[str]:
+    """The API groups of what we write, beside the core group."""
+    built_in = {
+        *("admissionregistration.k8s.io", "apiextensions.k8s.io", "apps", "batch", "node.k8s.io"),
+        *("networking.k8s.io", "policy", "rbac.authorization.k8s.io", "scheduling.k8s.io"),
+        "storage.k8s.io",
+    }
+    return sorted(built_in | {kind.group for kind in CUSTOM_KINDS})
+
+
 def cluster_objects(settings: StackSettings) -> list[Object]:
     """Everything of cluster scope, in the order it is applied."""
     return [
@@ -76,5 +118,6 @@ def cluster_objects(settings: StackSettings) -> list[Object]:
         *priority_classes(),
         storage_class(settings),
         *node_objects(settings),
+        *preview_rights(settings),
         *admission.policies(settings),
     ]

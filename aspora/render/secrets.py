@@ -23,7 +23,15 @@ ISSUER = "aspora-agents"
 def secret_store(domain: Domain, labels: dict[str, str], settings: StackSettings) -> list[Object]:
     """The domain's own SecretStore: its reader's role ends at `aspora/<stack>/<domain>/`."""
     space = names.namespace(domain.name)
-    account = named("v1", "ServiceAccount", names.READER_ACCOUNT, space, labels)
+    role = _reader_role(domain, settings)
+    account = named(
+        "v1",
+        "ServiceAccount",
+        names.READER_ACCOUNT,
+        space,
+        labels,
+        {"eks.amazonaws.com/role-arn": role} if role else None,
+    )
     store = named("external-secrets.io/v1", "SecretStore", domain.name, space, labels)
     return [
         account | {"automountServiceAccountToken": False},
@@ -40,6 +48,15 @@ def secret_store(domain: Domain, labels: dict[str, str], settings: StackSettings
             }
         },
     ]
+
+
+def _reader_role(domain: Domain, settings: StackSettings) -> str:
+    """The ARN of the role that External Secrets takes for this domain; empty without an account."""
+    if settings.aws is None or settings.aws.account_id is None:
+        return ""
+    path = names.role_path(settings.environment)
+    role = names.domain_role(settings.cluster.name, domain.name, names.READER_ACCOUNT)
+    return f"arn:aws:iam::{settings.aws.account_id}:role{path}{role}"
 
 
 def gateway_key(workload: Workload, labels: dict[str, str], settings: StackSettings) -> Object:

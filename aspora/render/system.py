@@ -15,7 +15,13 @@ def system_policies(settings: StackSettings) -> list[Object]:
     """Empty for a stack that makes no cluster of its own."""
     if settings.aws is None:
         return []
-    return [_policy(flow, settings) for flow in SYSTEM_FLOWS]
+    return [_deny(), *(_policy(flow, settings) for flow in SYSTEM_FLOWS)]
+
+
+def _deny() -> Object:
+    """Nobody gets in by default: a policy of one direction leaves the other open."""
+    head = named(API, "NetworkPolicy", "aspora-default-deny", NAMESPACE, names.platform_labels())
+    return head | {"spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}
 
 
 def _policy(flow: SystemFlow, settings: StackSettings) -> Object:

@@ -13,10 +13,11 @@ from components.aws.site import Site, attach
 
 @dataclass(frozen=True)
 class BoundaryArgs:
-    """`name` and `path` of the policy, and its tags."""
+    """`name` of the policy, and the stack's environment and account."""
 
     name: str
     environment: str
+    account: str
 
 
 class Boundary(pulumi.ComponentResource):
@@ -31,7 +32,7 @@ class Boundary(pulumi.ComponentResource):
             name=args.name,
             path=names.role_path(args.environment),
             description="No role of this stack goes beyond it",
-            policy=iam.document(iam.boundary()),
+            policy=iam.document(iam.boundary(args.account, args.environment)),
             tags=names.tags(args.environment),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -91,7 +92,7 @@ class GithubRoles(pulumi.ComponentResource):
         """Trusted by one subject. The boundary would keep it from making roles: it has none."""
         name = f"{site.name}-{what}"
         child = pulumi.ResourceOptions(parent=self)
-        subjects = [f"repo:{site.aws.github.repository}:{subject}"]
+        subjects = [f"repo:{site.aws.github.subject}:{subject}"]
         made = aws.iam.Role(
             name,
             name=name,

@@ -79,6 +79,26 @@ class Cluster(pulumi.ComponentResource):
                 protect=site.protect,
             ),
         )
+        for cidr in site.aws.control_plane.private_access_cidrs:
+            aws.vpc.SecurityGroupIngressRule(
+                f"{site.name}-api-{cidr}",
+                security_group_id=self.security_group_id,
+                description="The API server's private endpoint",
+                ip_protocol="tcp",
+                from_port=443,
+                to_port=443,
+                cidr_ipv4=cidr,
+                tags=site.tags(),
+                opts=child,
+            )
+        self.issuer = self.eks.identities.apply(lambda found: str(found[0]["oidcs"][0]["issuer"]))
+        self.tokens = aws.iam.OpenIdConnectProvider(
+            f"{site.name}-tokens",
+            url=self.issuer,
+            client_id_lists=["sts.amazonaws.com"],
+            tags=site.tags(),
+            opts=child,
+        )
         self.kubeconfig = pulumi.Output.all(
             self.eks.name, self.eks.endpoint, self.eks.certificate_authority
         ).apply(lambda found: kubeconfig(found[0], found[1], found[2]["data"], site.region))
@@ -262,7 +282,7 @@ class Addons(pulumi.ComponentResource):
         identities: Any = None
         attached: list[pulumi.Resource] = []
         if addon.service_account:
-            trust = iam.trust_pods("kube-system", addon.service_account, site.account)
+            trust = iam.trust_pods(site.name, "kube-system", addon.service_account, site.account)
             rights = role(name, site, trust, child)
             attached = attach(rights, name, (addon.policy,), child)
             identities = [{"role_arn": rights.arn, "service_account": addon.service_account}]

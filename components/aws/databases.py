@@ -15,16 +15,18 @@ from components.aws.site import Site, attach, role
 DATABASE = "aspora"
 POSTGRES_PORT = 5432
 VALKEY_PORT = 6379
+LOG_KINDS = ("postgresql", "upgrade")
 
 
 @dataclass(frozen=True)
 class DatabasesArgs:
-    """Where they stand, which key encrypts them (an ARN), and the domains that use them."""
+    """Where they stand, which keys encrypt them and their logs (ARNs), and who uses them."""
 
     site: Site
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
     key: pulumi.Input[str]
+    log_key: pulumi.Input[str]
     tenants: tuple[str, ...]
 
 
@@ -130,16 +132,32 @@ class Postgres(pulumi.ComponentResource):
             performance_insights_retention_period=7,
             monitoring_interval=60,
             monitoring_role_arn=self._monitoring(name, site).arn,
-            enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
+            enabled_cloudwatch_logs_exports=list(LOG_KINDS),
             ca_cert_identifier="rds-ca-rsa2048-g1",
             deletion_protection=site.protect,
             delete_automated_backups=False,
             skip_final_snapshot=not site.protect,
             final_snapshot_identifier=f"{name}-final" if site.protect else None,
             tags=site.tags(name),
-            opts=pulumi.ResourceOptions(parent=self, protect=site.protect),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=site.protect, depends_on=self._logs(name, args)
+            ),
         )
         self.register_outputs({"address": self.instance.address})
+
+    def _logs(self, name: str, args: DatabasesArgs) -> list[pulumi.Resource]:
+        """Made before RDS makes them without retention and key."""
+        return [
+            aws.cloudwatch.LogGroup(
+                f"{name}-{kind}",
+                name=f"/aws/rds/instance/{name}/{kind}",
+                retention_in_days=args.site.aws.control_plane.log_days,
+                kms_key_id=args.log_key,
+                tags=args.site.tags(),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for kind in LOG_KINDS
+        ]
 
     def _parameters(self, name: str, site: Site, version: str) -> aws.rds.ParameterGroup:
         """TLS is forced, slow statements are logged; of the extensions only these can be made,
@@ -178,6 +196,7 @@ class Valkey(pulumi.ComponentResource):
     ) -> None:
         super().__init__("aspora:aws:Valkey", name, None, opts)
         site, wanted, child = args.site, args.site.aws.cache, pulumi.ResourceOptions(parent=self)
+        self._user_group = self._users(name, args)
         subnets = aws.elasticache.SubnetGroup(
             name,
             name=name,
@@ -203,7 +222,7 @@ class Valkey(pulumi.ComponentResource):
             kms_key_id=args.key,
             transit_encryption_enabled=True,
             transit_encryption_mode="required",
-            user_group_ids=[self._users(name, args).user_group_id],
+            user_group_ids=[self._user_group.user_group_id],
             snapshot_retention_limit=7 if wanted.replicas else 1,
             snapshot_window="01:00-02:00",
             maintenance_window="sun:04:30-sun:05:30",
@@ -213,6 +232,7 @@ class Valkey(pulumi.ComponentResource):
             tags=site.tags(name),
             opts=pulumi.ResourceOptions(parent=self, protect=site.protect),
         )
+        self._members(args)
         self.register_outputs({"address": self.group.primary_endpoint_address})
 
     def _users(self, name: str, args: DatabasesArgs) -> aws.elasticache.UserGroup:
@@ -220,7 +240,7 @@ class Valkey(pulumi.ComponentResource):
 
         A domain's user joins by an association of its own, so that the group stays as it is.
         """
-        group = aws.elasticache.UserGroup(
+        return aws.elasticache.UserGroup(
             name,
             user_group_id=name,
             engine="valkey",
@@ -228,15 +248,18 @@ class Valkey(pulumi.ComponentResource):
             tags=args.site.tags(name),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["userIds"]),
         )
+
+    def _members(self, args: DatabasesArgs) -> None:
+        """One after the other, and after the cache: AWS takes no change of a group in between."""
+        before: pulumi.Resource = self.group
         for tenant in args.tenants:
             user = self._user(args.site, tenant, f"{tenant}:*")
-            aws.elasticache.UserGroupAssociation(
+            before = aws.elasticache.UserGroupAssociation(
                 names.cache_user(args.site.name, tenant),
-                user_group_id=group.user_group_id,
+                user_group_id=self._user_group.user_group_id,
                 user_id=user.user_id,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[before]),
             )
-        return group
 
     def _user(self, site: Site, owner: str, keys: str) -> aws.elasticache.User:
         name = names.cache_user(site.name, owner)
@@ -245,7 +268,7 @@ class Valkey(pulumi.ComponentResource):
             user_id=name,
             user_name=name,
             engine="valkey",
-            access_string=f"on ~{keys} +@all -@dangerous -@admin",
+            access_string=f"on ~{keys} &{keys} +@all -@dangerous -@admin",
             authentication_mode={"type": "iam"},
             tags=site.tags(owner=owner),
             opts=pulumi.ResourceOptions(parent=self),
@@ -275,7 +298,8 @@ class EndpointSecret(pulumi.ComponentResource):
             name=args.name,
             description="Hosts and ports of PostgreSQL and Valkey; written by Pulumi",
             kms_key_id=args.site.secrets_alias(),
-            recovery_window_in_days=7,
+            # At once where nothing is protected: a name in its window cannot be made again.
+            recovery_window_in_days=7 if args.site.protect else 0,
             tags=args.site.tags(owner=args.owner),
             opts=child,
         )

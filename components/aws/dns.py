@@ -35,6 +35,7 @@ class Zones(pulumi.ComponentResource):
             wanted.public_zone,
             name=wanted.public_zone,
             comment=f"{site.name}: public",
+            force_destroy=not site.protect,
             tags=site.tags(),
             opts=pulumi.ResourceOptions(parent=self, protect=site.protect),
         )
@@ -42,6 +43,7 @@ class Zones(pulumi.ComponentResource):
             wanted.private_zone,
             name=wanted.private_zone,
             comment=f"{site.name}: inside the VPC alone",
+            force_destroy=not site.protect,
             vpcs=[{"vpc_id": args.vpc_id}],
             tags=site.tags(),
             opts=pulumi.ResourceOptions(parent=self),

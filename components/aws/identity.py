@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from aspora import iam, names
 from aspora.tenants import Identity, Tenant
+from components.aws.cluster import Cluster
 from components.aws.site import Site, role
 
 
@@ -32,7 +33,7 @@ class PodRole(pulumi.ComponentResource):
     ) -> None:
         super().__init__("aspora:aws:PodRole", name, None, opts)
         site, child = args.site, pulumi.ResourceOptions(parent=self)
-        trust = iam.trust_pods(args.namespace, args.service_account, site.account)
+        trust = iam.trust_pods(site.name, args.namespace, args.service_account, site.account)
         made = role(name, site, trust, child, owner=args.owner)
         aws.iam.RolePolicy(name, name=name, role=made.id, policy=args.policy, opts=child)
         aws.eks.PodIdentityAssociation(
@@ -53,7 +54,7 @@ class TenantRolesArgs:
     """A domain, the ARN of the key of its objects in S3, and RDS's id of the database."""
 
     site: Site
-    cluster: aws.eks.Cluster
+    cluster: Cluster
     tenant: Tenant
     data_key: pulumi.Input[str]
     database_id: pulumi.Input[str]
@@ -71,16 +72,16 @@ class TenantRoles(pulumi.ComponentResource):
         super().__init__("aspora:aws:TenantRoles", name, None, opts)
         for identity in args.tenant.identities:
             self._pod_role(args, identity.service_account, self._workload(args, identity))
-        self._pod_role(args, names.READER_ACCOUNT, self._reader(args))
+        self._reader(args)
         self.team = self._team(args)
         self.register_outputs({"team": self.team.arn})
 
     def _pod_role(self, args: TenantRolesArgs, account: str, policy: pulumi.Input[str]) -> None:
         PodRole(
-            f"{args.site.name}-{args.tenant.name}-{account.removeprefix(f'{args.tenant.name}-')}",
+            names.domain_role(args.site.name, args.tenant.name, account),
             PodRoleArgs(
                 args.site,
-                args.cluster,
+                args.cluster.eks,
                 args.tenant.namespace,
                 account,
                 policy,
@@ -102,22 +103,32 @@ class TenantRoles(pulumi.ComponentResource):
 
         return pulumi.Output.all(args.data_key, args.database_id).apply(policy)
 
-    def _reader(self, args: TenantRolesArgs) -> str:
-        site = args.site
-        return iam.document(
-            iam.secret_reader(
-                site.settings.environment,
-                args.tenant.name,
-                site.region,
-                site.account,
-                site.secrets_alias(),
+    def _reader(self, args: TenantRolesArgs) -> None:
+        """The secret reader's: External Secrets takes it by a token of the cluster's issuer."""
+        site, tenant = args.site, args.tenant
+        name = names.domain_role(site.name, tenant.name, names.READER_ACCOUNT)
+        child = pulumi.ResourceOptions(parent=self)
+        trust = pulumi.Output.all(args.cluster.tokens.arn, args.cluster.issuer).apply(
+            lambda found: iam.document(
+                iam.trust_web_identity(found[0], found[1], tenant.namespace, names.READER_ACCOUNT)
             )
+        )
+        reader = role(name, site, trust, child, owner=tenant.name)
+        statements = iam.secret_reader(
+            site.settings.environment,
+            tenant.name,
+            site.region,
+            site.account,
+            site.secrets_alias(),
+        )
+        aws.iam.RolePolicy(
+            name, name=name, role=reader.id, policy=iam.document(statements), opts=child
         )
 
     def _team(self, args: TenantRolesArgs) -> aws.iam.Role:
         """What the team logs in with: it may find the cluster; the rest is Kubernetes' RBAC."""
         site, child = args.site, pulumi.ResourceOptions(parent=self)
-        name = f"{site.name}-{args.tenant.team}"
+        name = names.domain_role(site.name, args.tenant.name, names.TEAM_ROLE)
         team = role(
             name,
             site,

@@ -10,13 +10,13 @@ import pulumi_aws as aws
 from aspora import iam
 from components.aws.site import Site
 
-PURPOSES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("cluster", "secrets in etcd of the EKS cluster", ()),
-    ("data", "buckets and image repositories", ("logging.s3.amazonaws.com",)),
-    ("database", "PostgreSQL, Valkey and their credentials", ()),
-    ("logs", "log groups and the audit trail", ("cloudtrail.amazonaws.com",)),
+PURPOSES: tuple[tuple[str, str], ...] = (
+    ("cluster", "secrets in etcd of the EKS cluster"),
+    ("data", "buckets and image repositories"),
+    ("database", "PostgreSQL, Valkey and their credentials"),
+    ("logs", "log groups and the audit trail"),
 )
-"""Purpose, what it encrypts, and the AWS services that write with it."""
+"""Purpose, and what the key encrypts."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,13 @@ class Keys(pulumi.ComponentResource):
     ) -> None:
         super().__init__("aspora:aws:Keys", name, None, opts)
         self.arns: dict[str, pulumi.Output[str]] = {}
-        for purpose, what, services in PURPOSES:
-            key = self._key(args.site, purpose, what, services)
+        for purpose, what in PURPOSES:
+            key = self._key(args.site, purpose, what)
             self.arns[purpose] = key.arn
         self.register_outputs({"arns": self.arns})
 
-    def _key(self, site: Site, purpose: str, what: str, services: tuple[str, ...]) -> aws.kms.Key:
-        if purpose == "logs":
-            services = (f"logs.{site.region}.amazonaws.com", *services)
+    def _key(self, site: Site, purpose: str, what: str) -> aws.kms.Key:
+        services = iam.key_of_logs(site.region, site.account) if purpose == "logs" else []
         name = f"{site.name}-{purpose}"
         key = aws.kms.Key(
             name,

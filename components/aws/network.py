@@ -188,6 +188,7 @@ class Network(pulumi.ComponentResource):
                 if service == "s3"
                 else None,
                 private_dns_enabled=True,
+                policy=iam.document(iam.endpoint(service, self._site.region, self._site.account)),
                 subnet_ids=[subnet.id for subnet in subnets],
                 security_group_ids=[group.id],
                 tags=self._site.tags(f"{self._site.name}-{service}"),
@@ -211,7 +212,7 @@ class Network(pulumi.ComponentResource):
             iam.trust_service("vpc-flow-logs.amazonaws.com", self._site.account),
             self._child,
         )
-        aws.iam.RolePolicy(
+        rights = aws.iam.RolePolicy(
             name,
             name=name,
             role=writer.id,
@@ -227,5 +228,5 @@ class Network(pulumi.ComponentResource):
             iam_role_arn=writer.arn,
             max_aggregation_interval=60,
             tags=self._site.tags(name),
-            opts=self._child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[rights]),
         )

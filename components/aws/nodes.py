@@ -14,7 +14,7 @@ from components.aws.identity import PodRole, PodRoleArgs
 from components.aws.site import Site, attach, role
 
 NODE_POLICIES = (
-    "AmazonEKSWorkerNodeMinimalPolicy",
+    "AmazonEKSWorkerNodePolicy",
     "AmazonEC2ContainerRegistryPullOnly",
     "AmazonSSMManagedInstanceCore",
 )

@@ -55,17 +55,18 @@ class Site:
 def role(
     name: str,
     site: Site,
-    trust: list[iam.Statement],
+    trust: list[iam.Statement] | pulumi.Output[str],
     opts: pulumi.ResourceOptions,
     *,
     owner: str = names.PLATFORM_OWNER,
 ) -> aws.iam.Role:
-    """An IAM role below the stack's path and within its boundary."""
+    """An IAM role below the stack's path and within its boundary; `trust` as statements or JSON."""
+    policy = iam.document(trust) if isinstance(trust, list) else trust
     return aws.iam.Role(
         name,
-        name=names.fit(name, 64),
+        name=names.fit(name, names.ROLE_LIMIT),
         path=names.role_path(site.settings.environment),
-        assume_role_policy=iam.document(trust),
+        assume_role_policy=policy,
         permissions_boundary=site.boundary,
         tags=site.tags(owner=owner),
         opts=opts,

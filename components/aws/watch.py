@@ -13,7 +13,7 @@ from aspora import iam
 from components.aws.buckets import TRAIL, SecureBucket, SecureBucketArgs
 from components.aws.site import Site, role
 
-COST_TAGS = ("aspora:domain", "aspora:environment")
+COST_TAGS = ("domain", "aspora:environment")
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,18 @@ class Spending(pulumi.ComponentResource):
     ) -> None:
         super().__init__("aspora:aws:Spending", name, None, opts)
         site, child = args.site, pulumi.ResourceOptions(parent=self)
-        activated = [
-            aws.costexplorer.CostAllocationTag(tag, tag_key=tag, status="Active", opts=child)
-            for tag in COST_TAGS
-        ]
-        waits = pulumi.ResourceOptions(parent=self, depends_on=activated)
+        if site.aws.spending.activate_tags:
+            for tag in COST_TAGS:
+                aws.costexplorer.CostAllocationTag(tag, tag_key=tag, status="Active", opts=child)
         spending, environment = site.aws.spending, site.settings.environment
-        _budget(site, site.name, spending.monthly_usd, f"aspora:environment${environment}", waits)
+        _budget(site, site.name, spending.monthly_usd, f"aspora:environment${environment}", child)
         for tenant in args.tenants:
             _budget(
                 site,
                 f"{site.name}-{tenant}",
                 spending.domain_monthly_usd,
-                f"aspora:domain${tenant}",
-                waits,
+                f"domain${tenant}",
+                child,
                 owner=tenant,
             )
         self.register_outputs({"count": 1 + len(args.tenants)})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aspora.named_secrets import NamedSecret
 from infra.aws_account import Account
-from infra.bootstrap import buckets, keys, runsc, secret_store
+from infra.bootstrap import buckets, keys, linked_roles, runsc, secret_store
 from infra.bootstrap.outcome import Outcome, Run
 
 
@@ -40,6 +40,8 @@ def bootstrap(run: Run, wishes: Wishes) -> Iterator[Outcome]:
         yield from buckets.ensure(run, buckets.tools(account))
     with run.step("gVisor"):
         yield from runsc.ensure(run, wishes.tarball)
+    with run.step("service roles"):
+        yield from linked_roles.ensure(run)
     with run.step("named secrets"):
         yield from secret_store.fill(
             account.aws.client("secretsmanager"),

@@ -15,12 +15,14 @@ from aspora.named_secrets import NamedSecret
 from aspora.stack import StackSettings
 from infra.aws_account import Account, refuse_another, who
 from infra.aws_session import Aws
-from infra.preflight import eks, instances, quotas, singletons, storage, zone
+from infra.preflight import access, eks, instances, quotas, singletons, storage, zone
 from infra.preflight.check import Check, Look, Probe, guarded
 
 AT_ONCE = 8
 
 PROBES: tuple[tuple[str, Probe], ...] = (
+    ("way to the API server", access.network),
+    ("administrator of the cluster", access.administrator),
     ("availability zones", instances.zones),
     ("state bucket", storage.state_bucket),
     ("tools bucket", storage.tools_bucket),

@@ -10,16 +10,26 @@ ARCHITECTURE = "x86_64"
 """Of the AMI of the system nodes and of gVisor's tarball."""
 
 
+WITHOUT_EKS = ("use1-az3", "usw1-az2", "cac1-az3")
+"""Zones in which EKS makes no control plane, by the IDs that are the same in every account (EKS
+user guide, "VPC and subnet requirements")."""
+
+
 def zones(look: Look) -> Iterator[Check]:
-    """The availability zones exist, and the account may use them."""
+    """The availability zones exist, the account may use them, and EKS takes subnets there."""
     wanted = look.account.config.network.zones
     filters = [{"Name": "state", "Values": ["available"]}]
     answer = look.account.aws.call("ec2", "describe_availability_zones", Filters=filters)
-    offered = sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"])
+    offered = {zone["ZoneName"]: zone["ZoneId"] for zone in answer["AvailabilityZones"]}
     missing = [zone for zone in wanted if zone not in offered]
+    refused = [zone for zone in wanted if offered.get(zone) in WITHOUT_EKS]
+    way_out = f"choose others in {look.setting('network.zones')}"
     if missing:
-        detail = f"not available: {', '.join(missing)}; offered: {', '.join(offered)}"
-        way_out = f"choose others in {look.setting('network.zones')}"
+        detail = f"not available: {', '.join(missing)}; offered: {', '.join(sorted(offered))}"
+        yield Check("fail", "availability zones", detail, way_out)
+    elif refused:
+        named = ", ".join(f"{zone} (here {offered[zone]})" for zone in refused)
+        detail = f"EKS takes no subnet in {named}"
         yield Check("fail", "availability zones", detail, way_out)
     else:
         yield Check("pass", "availability zones", ", ".join(wanted))

@@ -146,10 +146,14 @@ Reason = Annotated[
 def _free_text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"expected a line of text, found {found(value)}")
+    if len(value) > TEXT_LIMIT:
+        raise ValueError(f"expected {TEXT_LIMIT} characters or fewer, found {len(value)}")
     return value.strip()
 
 
-Text = Annotated[str, Checked(_free_text, {"type": "string"})]
+TEXT_LIMIT = 2000
+"""Descriptions become annotations, of which an object may have 256 KiB in all."""
+Text = Annotated[str, Checked(_free_text, {"type": "string", "maxLength": TEXT_LIMIT})]
 
 
 def _quantity(parse: Callable[[str], int], example: str) -> Callable[[Any], str]:

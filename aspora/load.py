@@ -5,6 +5,8 @@ Nothing is half-loaded: `load` answers either problems or the whole platform.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +18,12 @@ from aspora import rules, stack_rules, yamldoc
 from aspora.errors import InvalidInput, UsageError
 from aspora.model_keys import allowed_keys
 from aspora.models import Domain
-from aspora.problems import Problem, format_path, schema_problems
+from aspora.problems import Problem, format_path, quoted, schema_problems
 from aspora.stack import PREFIX, StackSettings
 
 DOMAIN_FILE = "domain.yaml"
+STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}", re.ASCII)
+"""What Pulumi takes as the name of a stack."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -141,7 +145,8 @@ def load_stack(stack: str, root: Path) -> StackSettings:
     Raises UsageError for an unknown stack, InvalidInput for settings that do not hold.
     """
     settings, document = _read_stack(stack, root)
-    problems = tuple(_stack_finding(document, found) for found in stack_rules.check(settings))
+    findings = (*stack_rules.named(stack, settings), *stack_rules.check(settings))
+    problems = tuple(_stack_finding(document, found) for found in findings)
     if problems:
         raise InvalidInput(problems)
     return settings
@@ -161,10 +166,10 @@ def _stack_finding(document: yamldoc.Document, found: stack_rules.StackFinding) 
 
 def _read_stack(stack: str, root: Path) -> tuple[StackSettings, yamldoc.Document]:
     path = root / f"Pulumi.{stack}.yaml"
-    if not path.is_file():
+    if not STACK_NAME.fullmatch(stack) or not os.path.lexists(path):
         known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
         raise UsageError(
-            f'there is no stack "{stack}": no file {path.name} in the repository',
+            f"there is no stack {quoted(stack)}: no file {quoted(path.name)} in the repository",
             hint="known stacks: " + ", ".join(known) if known else "run it in the repository",
         )
     document = yamldoc.load(path)

@@ -114,6 +114,8 @@ CODES = _registry(
     CodeInfo("ASP406", "Subnets overlap", "AWS refuses the second one halfway through an `up`."),
     CodeInfo("ASP407", "Pin not looked up", "Prod takes no version, checksum or account that nobody has verified."),  # noqa: E501
     CodeInfo("ASP408", "gVisor without a checksum", "A node runs what it fetches as root: it checks it first.", "gvisorRuntime: {release: release-20260921.0, sha256: …}"),  # noqa: E501
+    CodeInfo("ASP409", "Environment of another stack", "What prod refuses is refused by its environment: a copied `staging` would let it pass.", "aspora:environment: prod"),  # noqa: E501
+    CodeInfo("ASP410", "Twice in a list", "Each stands for one resource, and no two have one name.", "endpoints: [s3, sts]"),  # noqa: E501
 )
 # fmt: on
 """Every code there is. A new one is one line here."""

@@ -27,6 +27,19 @@ Registry = Annotated[
 ]
 
 
+ClusterName = Annotated[
+    str,
+    # The strictest are ElastiCache's: 40 characters, "-cache-platform" among them, and no two
+    # hyphens in a row.
+    named(
+        r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+        "name of a cluster of 1 to 25 lower-case letters, digits and hyphens",
+        "aspora-staging",
+        25,
+    ),
+]
+
+
 class Network(Model):
     """Address ranges that NetworkPolicies have to name, since no label stands for them."""
 
@@ -43,7 +56,7 @@ class Network(Model):
 class Cluster(Model):
     """The Kubernetes cluster of the stack."""
 
-    name: Text = Field(description="Its name in EKS.", examples=["aspora-staging"])
+    name: ClusterName = Field(description="Its name in EKS; names on AWS begin with it.")
     version: Version = Field(description="Kubernetes minor version.")
 
 

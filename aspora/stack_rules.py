@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import combinations
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
-from aspora.stack import PREFIX, StackSettings
+from aspora.stack import PREFIX, Environment, StackSettings
 from aspora.stack_aws import AwsSettings
 
 Path = tuple[str | int, ...]
@@ -35,8 +35,18 @@ def check(settings: StackSettings) -> tuple[StackFinding, ...]:
     return (
         *_zones(settings, settings.aws),
         *_ranges(settings, settings.aws),
+        *_twice(settings.aws),
         *_runtime(settings.aws),
     )
+
+
+def named(stack: str, settings: StackSettings) -> tuple[StackFinding, ...]:
+    """A stack that is called as an environment is of that one: prod's rules are not lost to a
+    line that was copied."""
+    if stack not in get_args(Environment) or stack == settings.environment:
+        return ()
+    message = f"the stack {stack} is of the environment {settings.environment}"
+    return (StackFinding("ASP409", (f"{PREFIX}environment",), message, f"write {stack}"),)
 
 
 def unverified(settings: StackSettings) -> tuple[StackFinding, ...]:
@@ -131,6 +141,29 @@ def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) 
     if isinstance(inner, IPv6Network) and isinstance(outer, IPv6Network):
         return inner.subnet_of(outer)
     return False
+
+
+def _twice(aws: AwsSettings) -> Iterator[StackFinding]:
+    """What the engine would refuse as two resources of one name."""
+    access = aws.control_plane
+    for path, values in (
+        (("network", "zones"), aws.network.zones),
+        (("network", "endpoints"), aws.network.endpoints),
+        (("controlPlane", "privateAccessCidrs"), access.private_access_cidrs),
+        (("controlPlane", "admins"), access.admins),
+    ):
+        for index, value in enumerate(values):
+            if value in values[:index]:
+                yield StackFinding(
+                    "ASP410", (*AWS, *path, index), f"{value} stands there twice", "name it once"
+                )
+    if aws.dns.public_zone == aws.dns.private_zone:
+        yield StackFinding(
+            "ASP410",
+            (*AWS, "dns", "privateZone"),
+            f"{aws.dns.private_zone} is the public zone as well",
+            "give the private one a name of its own",
+        )
 
 
 def _runtime(aws: AwsSettings) -> Iterator[StackFinding]:

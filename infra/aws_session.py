@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any, Literal
+from contextlib import contextmanager
+from typing import Any, Literal, NoReturn
 
 from aspora.errors import EnvironmentFailure
+from aspora.problems import printable
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
@@ -49,6 +51,8 @@ _HINTS: dict[Kind, str] = {
     "network": "look at the connection, HTTPS_PROXY and the region, and run it again",
     "other": "",
 }
+_SETTINGS_HINT = "look at the AWS_ variables of the environment and at ~/.aws/config"
+_NOT_AWS = "the answer is none of AWS's; AWS_ENDPOINT_URL or a proxy may lead elsewhere"
 # botocore's own errors, before any answer of AWS, by the name of the class or of one above it.
 _LOCAL_KINDS: dict[str, Kind] = {
     "NoCredentialsError": "credentials",
@@ -98,6 +102,18 @@ class AwsError(EnvironmentFailure):
         return self
 
 
+class Answer(dict[str, Any]):
+    """An answer of AWS. One that lacks what it must have comes from somewhere else."""
+
+    def __init__(self, action: str, members: dict[str, Any]) -> None:
+        super().__init__(members)
+        self._action = action
+
+    def __missing__(self, name: str) -> NoReturn:
+        words = f'{_NOT_AWS} (no "{name}")'
+        raise AwsError(self._action, "IncompleteAnswer", words, "network", _HINTS["network"])
+
+
 class Aws:
     """Clients of one region, each made once; threads may share it."""
 
@@ -136,8 +152,10 @@ class Aws:
             if self._session is None:
                 self._session = boto3.session.Session(region_name=self.region)
             return self._session.client(service, config=config)
-        except BotoCoreError as error:
-            raise _local(error, f"a client of {service}") from None
+        except (BotoCoreError, ValueError) as error:  # ValueError: a URL or number that is none
+            failure = _local(error, f"a client of {service}")
+            failure.hint = failure.hint or _SETTINGS_HINT
+            raise failure from None
 
 
 def call(client: Any, operation: str, *, secret: bool = False, **parameters: Any) -> dict[str, Any]:
@@ -145,29 +163,41 @@ def call(client: Any, operation: str, *, secret: bool = False, **parameters: Any
 
     `secret` keeps the texts of botocore and AWS out of the error: some repeat what they were sent.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
+    with _in_words(client, operation, secret=secret):
         answer: dict[str, Any] = getattr(client, operation)(**parameters)
-    except ClientError as error:
-        raise _answered(error, client, operation, secret=secret) from None
-    except BotoCoreError as error:
-        raise _local(error, _action(client, operation), secret=secret) from None
     answer.pop("ResponseMetadata", None)
-    return answer
+    return Answer(_action(client, operation), answer)
 
 
 def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[Any]:
     """The items under `key` of every page of `client.<operation>`. Raises AwsError."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    with _in_words(client, operation):
+        found = iter(client.get_paginator(operation).paginate(**parameters))
+    while True:
+        with _in_words(client, operation):
+            page = next(found, None)
+        if page is None:
+            return
+        yield from page.get(key, ())
 
+
+@contextmanager
+def _in_words(client: Any, operation: str, *, secret: bool = False) -> Iterator[None]:
+    """What botocore raises becomes an AwsError."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    action = _action(client, operation)
     try:
-        for page in client.get_paginator(operation).paginate(**parameters):
-            yield from page.get(key, ())
+        yield
     except ClientError as error:
-        raise _answered(error, client, operation) from None
+        raise _answered(error, client, operation, secret=secret) from None
     except BotoCoreError as error:
-        raise _local(error, _action(client, operation)) from None
+        raise _local(error, action, secret=secret) from None
+    except (ResponseParserError, UnicodeDecodeError) as error:  # both with the whole answer in them
+        raise AwsError(
+            action, type(error).__name__, _NOT_AWS, "network", _HINTS["network"]
+        ) from None
 
 
 def _action(client: Any, operation: str) -> str:
@@ -194,5 +224,5 @@ def _local(error: Exception, action: str, *, secret: bool = False) -> AwsError:
 
 
 def _line(text: str) -> str:
-    words = " ".join(text.split())
+    words = printable(" ".join(text.split()))
     return words if len(words) <= MAX_WORDS else f"{words[:MAX_WORDS]}…"

@@ -103,7 +103,7 @@ class _MadeUp(mocks.Mocks):
             return f"{args.name}-id", dict(args.inputs)
         computed = {"arn": self._arn(args), "name": args.name, **_COMPUTED.get(args.typ, {})}
         identity = f"{args.name}-id"
-        return identity, {**computed, **args.inputs}
+        return identity, _over(computed, args.inputs)
 
     def _arn(self, args: mocks.MockResourceArgs) -> str:
         service, _, kind = args.typ.split(":")[1].partition("/")
@@ -121,6 +121,16 @@ class _MadeUp(mocks.Mocks):
             "aws:index/getPartition:getPartition": {"partition": "aws"},
         }
         return answers.get(args.token, {}), []
+
+
+def _over(computed: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """`inputs` with what AWS adds to them, in the blocks that both have as well."""
+    both = {
+        name: _over(made_up, inputs[name])
+        for name, made_up in computed.items()
+        if isinstance(made_up, Mapping) and isinstance(inputs.get(name), Mapping)
+    }
+    return {**computed, **inputs, **both}
 
 
 _COMPUTED: Mapping[str, dict[str, Any]] = {

@@ -35,7 +35,7 @@ def read_settings(stack: str) -> StackSettings:
         settings = StackSettings.model_validate(values)
     except ValidationError as error:
         raise _does_not_hold(stack, _lines(stack, error)) from None
-    lines = _found(stack, stack_rules.check(settings))
+    lines = _found(stack, (*stack_rules.named(stack, settings), *stack_rules.check(settings)))
     if lines:
         raise _does_not_hold(stack, lines)
     return settings

@@ -27,6 +27,7 @@ SCAN_SECONDS = 300.0
 POLICY_INDEX = "https://www.checkov.io/5.Policy%20Index/terraform.html"
 _NOWHERE = "http://127.0.0.1:9"  # the port of the protocol that throws everything away
 _CRASHED = "Failed to run check"
+_ANEW = "remove the folder checkov from the tool cache: it is installed anew then"
 
 
 class ScanFailed(EnvironmentFailure):
@@ -62,14 +63,15 @@ def scan(plan: Mapping[str, Any], python: Path, *, seconds: float = SCAN_SECONDS
     if code != 0 or _CRASHED in log:
         raise ScanFailed(
             f"checkov broke down (exit code {code}):\n{_last_lines(log)}",
-            hint="this is a bug of checkov, or of aspora/terraform.py that makes its input",
+            hint="this is a bug of checkov, or of aspora/terraform.py that makes its input; when"
+            f" checkov itself is damaged, {_ANEW}",
         )
     try:
         return _read(json.loads(said))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ScanFailed(
             f"checkov's report cannot be read; it starts with {said[:80]!r}",
-            hint="remove the folder checkov from the tool cache: it is installed anew then",
+            hint=_ANEW,
         ) from None
 
 
@@ -77,17 +79,20 @@ def _run(python: Path, folder: Path, seconds: float) -> tuple[int, str, str]:
     """Exit code, output and log. The work folder is ours, for checkov reads .checkov.yaml there."""
     options = ("--framework", "terraform_plan", "--skip-download", "--soft-fail", "--compact")
     command = (str(python), "-I", "-m", "checkov.main", *options, "-o", "json", "-f", "plan.json")
-    process = subprocess.Popen(  # noqa: S603 - the command is ours
-        command,
-        cwd=folder,
-        env=_environment(folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the command is ours
+            command,
+            cwd=folder,
+            env=_environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ScanFailed(f"{python} cannot be started: {error.strerror}", hint=_ANEW) from None
     try:
         said, log = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:

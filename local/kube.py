@@ -32,7 +32,7 @@ _TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 6
 _RETRIED = frozenset((429, 502, 503, 504))
 _CONNECTIONS = 32
-_ESTABLISH_SECONDS = 20.0
+_ESTABLISH_SECONDS = 120.0  # a machine that builds something beside it takes its time
 
 
 class KubeError(LocalPlatformError):
@@ -308,7 +308,7 @@ class KubeClient:
         why = str(error).rpartition(": ")[2] or type(error).__name__
         return LocalPlatformError(
             f"the Kubernetes API server at {self.server} does not answer: {why}",
-            hint="`aspora up` starts the local platform; `aspora status` shows what is running",
+            hint="run `aspora up` again as before: it starts what no longer runs",
         )
 
 

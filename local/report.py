@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from local.paths import Paths
 
 Object = dict[str, Any]
+NOT_RUNNING = "not running"
 SIMULATED = "nodes, pods (kwok) and AWS (moto); operators' controllers do not run"
 SIMULATED_STACK = (
     "EKS (a local control plane), nodes and pods (kwok), AWS (moto); operators' controllers do not"
@@ -74,7 +75,7 @@ def status(paths: Paths) -> Status | None:
         stack=paths.stack,
         server=plane.server,
         kubeconfig=str(plane.kubeconfig),
-        aws=moto.url if moto else "not running",
+        aws=moto.url if moto else NOT_RUNNING,
         simulated=SIMULATED_STACK if simulated else SIMULATED,
         domains=gather(KubeClient.from_kubeconfig(plane.kubeconfig)),
         kept=kept() if simulated else {},

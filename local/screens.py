@@ -64,13 +64,24 @@ def show_status(paths: Paths, style: str = "text") -> int:
         return 1
     if style == "json":
         click.echo(json.dumps(found.as_dict(), indent=2))
-        return 0
+        return _complete(found)
     if found.stack != LOCAL:
         click.echo(simulation.banner(found.stack))
     _table(found)
     for line in (*_footer(found, unfinished=paths.dirty.exists()), *_simulated(found)):
         click.echo(line)
-    return 0
+    return _complete(found)
+
+
+def _complete(found: Status) -> int:
+    """1 when part of the platform has stopped, with the way out on stderr."""
+    from local.report import NOT_RUNNING
+
+    if found.aws != NOT_RUNNING:
+        return 0
+    command = simulation.command("up", found.stack)
+    click.echo(f"moto, which plays AWS, has stopped; `{command}` starts it", err=True)
+    return 1
 
 
 def show_outputs(outputs: Mapping[str, Any], style: str = "text") -> None:

@@ -274,7 +274,18 @@ def test_a_scanner_that_breaks_down(scanner: Scanner, answer: str, code: int, wo
     assert caught.value.message.startswith(f"checkov broke down (exit code {code}):\n    ")
     assert words in caught.value.message
     assert caught.value.hint == (
-        "this is a bug of checkov, or of aspora/terraform.py that makes its input"
+        "this is a bug of checkov, or of aspora/terraform.py that makes its input; when"
+        " checkov itself is damaged, remove the folder checkov from the tool cache: it is"
+        " installed anew then"
+    )
+
+
+def test_a_scanner_that_cannot_be_started(tmp_path: Path) -> None:
+    with pytest.raises(ScanFailed) as caught:
+        scan(EMPTY_PLAN, tmp_path / "python")
+    assert caught.value.message == f"{tmp_path}/python cannot be started: No such file or directory"
+    assert caught.value.hint == (
+        "remove the folder checkov from the tool cache: it is installed anew then"
     )
 
 

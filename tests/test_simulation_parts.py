@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -448,6 +449,18 @@ def test_the_screen_of_a_simulated_stack(
     shown = json.loads(capsys.readouterr().out)
     assert shown == json.loads(json.dumps(STATUS.as_dict()))
     assert (shown["outputs"], shown["kept"]) == (STATUS.outputs, STATUS.kept)
+
+
+def test_the_screen_when_moto_has_stopped(
+    paths: Paths, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = dataclasses.replace(STATUS, aws=report.NOT_RUNNING)
+    monkeypatch.setattr(report, "status", lambda _: stopped)
+    for style in ("text", "json"):
+        assert screens.show_status(paths, style) == 1
+        assert capsys.readouterr().err == (
+            "moto, which plays AWS, has stopped; `aspora up --stack staging --simulate` starts it\n"
+        )
 
 
 # --- named secrets ------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import click
@@ -29,6 +31,9 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),
     "bootstrap": ("local.account_commands:bootstrap", "Prepare an AWS account for Pulumi."),
 }
+
+MAX_PLACE = 300
+"""Characters of a path that a message repeats."""
 
 EPILOG = """\b
 Examples:
@@ -64,7 +69,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             return 0
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -77,10 +82,12 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest command when the name is unknown."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from aspora.problems import nearest
+            from aspora.problems import nearest, quoted
 
             near = nearest(args[0], list(COMMANDS))
-            ctx.fail(f'no command "{args[0]}"' + (f'; did you mean "{near}"?' if near else ""))
+            ctx.fail(
+                f"no command {quoted(args[0])}" + (f'; did you mean "{near}"?' if near else "")
+            )
         return super().resolve_command(ctx, args)
 
 
@@ -96,7 +103,24 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command and leave with its exit code; no traceback for what a person can mend."""
+    _open_streams()
+    # `kill`, a closed terminal and CI's cancel end a command as ^C does: in good order.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup keeps its meaning
+            signal.signal(number, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_streams() -> None:
+    """Whoever closed a stream (`>&-`) wants nothing of it: the next file that is opened must not
+    take its number, or the output of a child would end in it."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def run(args: list[str]) -> int:
@@ -112,6 +136,10 @@ def run(args: list[str]) -> int:
     except AsporaError as error:
         show(error)
         return error.exit_code
+    except OSError as error:
+        if os.environ.get("ASPORA_TRACEBACK"):
+            raise
+        return _of_the_system(error)
     except Exception as error:
         if os.environ.get("ASPORA_TRACEBACK"):
             raise
@@ -121,12 +149,45 @@ def run(args: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _of_the_system(error: OSError) -> int:
+    """What the system refuses and no command foresaw: a full disk, a folder that is gone."""
+    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    reason = error.strerror or type(error).__name__
+    if not where and _is_gone():
+        show(AsporaError("the folder this runs in is gone", hint="change into another one"))
+    elif where:
+        show(AsporaError(f"{where[:MAX_PLACE]} cannot be used: {reason}"))
+    else:
+        _drop_output()
+        show(AsporaError(f"what was to be printed or written cannot be: {reason}"))
+    return 1
+
+
+def _is_gone() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
+
+
+def _drop_output() -> None:
+    """What waits to be written goes nowhere: Python would try it again at the end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def show(error: AsporaError) -> None:
     """The error on stderr: what happened, then the way out, indented."""
+    from aspora.problems import printable
+
     if isinstance(error, InvalidInput):
         from aspora.problem_formats import format_text
 
         click.echo(format_text(error.problems), err=True, nl=False)
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
+    # Parts of it may be somebody else's text: nothing in it may steer the terminal.
+    first, *more = map(printable, error.message.split("\n"))
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {first}", err=True)
+    for line in more:
+        click.echo(line, err=True)
     for line in error.hint.splitlines():
-        click.echo(f"  {line}", err=True)
+        click.echo(f"  {printable(line)}", err=True)

@@ -25,7 +25,7 @@ def find_root(start: Path | None = None) -> Path:
     Raises UsageError outside of one. `ASPORA_ROOT` names it from elsewhere.
     """
     given = os.environ.get("ASPORA_ROOT")
-    here = Path(given) if given else (start or Path.cwd())
+    here = Path(given) if given else (start or _here())
     for folder in (here, *here.resolve().parents):
         if (folder / "Pulumi.yaml").is_file() and (folder / "domains").is_dir():
             return folder
@@ -33,6 +33,16 @@ def find_root(start: Path | None = None) -> Path:
         f"{here} is not in a repository of the platform (no Pulumi.yaml beside a domains/ folder)",
         hint="change into it, or set ASPORA_ROOT",
     )
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise UsageError(
+            f"the folder this runs in cannot be used: {error.strerror}",
+            hint="change into the repository",
+        ) from None
 
 
 def one_shot() -> None:
@@ -53,7 +63,7 @@ def shown(path: Path) -> Path:
     """`path` as a person at this prompt would write it: relative to here when it is below."""
     try:
         return path.resolve().relative_to(Path.cwd())
-    except ValueError:
+    except (OSError, ValueError):
         return path
 
 

@@ -104,7 +104,9 @@ def _wrong(value: Any) -> str:
         return "the value is empty"
     if value != value.strip():
         return "the value begins or ends with white space"
-    if len(value.encode("utf-8", "surrogatepass")) > LIMIT:
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        return "the value holds half of a surrogate pair"
+    if len(value.encode()) > LIMIT:
         return f"the value has more than {LIMIT} bytes"
     return ""
 

@@ -155,7 +155,7 @@ class AwsStandIn:
         except BotoCoreError as error:
             raise ProviderError(
                 f"moto at {self._clients.endpoint_url} does not answer: {error}",
-                hint="`aspora up` starts the local platform",
+                hint="run `aspora up` again as before: it starts what no longer runs",
             ) from None
 
     def _refused(self, resource: Resource, inputs: Values, words: str) -> ProviderError:

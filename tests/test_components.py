@@ -16,6 +16,7 @@ from aspora.crds import CUSTOM_KINDS, open_crd
 from aspora.load import load_or_raise, load_stack
 from aspora.registered import Registered
 from aspora.render import Rendered, ref, render
+from components.aws.cluster import inside
 from components.base import resource_name, type_token
 from infra.main import program
 from infra.program import PROJECT, Platform, declare
@@ -226,3 +227,10 @@ def test_no_stack_goes_to_an_account_that_is_not_named() -> None:
         "  Pulumi.staging.yaml: config.aspora:aws.accountId: the account is not named; write its"
         " 12 digits\n"
     )
+
+
+def test_a_part_of_an_output_that_is_not_there_yet() -> None:
+    """`pulumi up --target` registers every resource, and those left out have no outputs."""
+    assert inside(None, "data") is None
+    assert inside([{"oidcs": None}], 0, "oidcs", 0, "issuer") is None
+    assert inside([{"oidcs": [{"issuer": "https://x"}]}], 0, "oidcs", 0, "issuer") == "https://x"

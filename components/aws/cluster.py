@@ -91,7 +91,9 @@ class Cluster(pulumi.ComponentResource):
                 tags=site.tags(),
                 opts=child,
             )
-        self.issuer = self.eks.identities.apply(lambda found: str(found[0]["oidcs"][0]["issuer"]))
+        self.issuer = self.eks.identities.apply(
+            lambda found: str(inside(found, 0, "oidcs", 0, "issuer"))
+        )
         self.tokens = aws.iam.OpenIdConnectProvider(
             f"{site.name}-tokens",
             url=self.issuer,
@@ -101,13 +103,24 @@ class Cluster(pulumi.ComponentResource):
         )
         self.kubeconfig = pulumi.Output.all(
             self.eks.name, self.eks.endpoint, self.eks.certificate_authority
-        ).apply(lambda found: kubeconfig(found[0], found[1], found[2]["data"], site.region))
+        ).apply(lambda found: kubeconfig(found[0], found[1], inside(found[2], "data"), site.region))
         self.register_outputs({"name": self.eks.name, "endpoint": self.eks.endpoint})
 
     @property
     def security_group_id(self) -> pulumi.Output[str]:
         """The group that EKS makes for the control plane and managed nodes."""
-        return self.eks.vpc_config.apply(lambda found: str(found["cluster_security_group_id"]))
+        return self.eks.vpc_config.apply(
+            lambda found: str(inside(found, "cluster_security_group_id"))
+        )
+
+
+def inside(value: Any, *path: str | int) -> Any:
+    """A part of an output; None when `--target` leaves out its resource, which then has none."""
+    for key in path:
+        if value is None:
+            return None
+        value = value[key]
+    return value
 
 
 def _endpoint(site: Site, subnet_ids: Sequence[pulumi.Input[str]]) -> Any:

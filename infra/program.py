@@ -1,4 +1,4 @@
-"""The order of the layers: AWS, custom resources, cluster policies, domains."""
+"""The order of the layers: AWS, custom resources, cluster policies, services, domains."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from aspora.upgrade import check_upgrade
 from components.cluster_policies import ClusterPolicies, ClusterPoliciesArgs
 from components.crds import CustomResources, CustomResourcesArgs
 from components.domain_namespace import DomainNamespace, DomainNamespaceArgs
+from components.platform_services import PlatformServices, PlatformServicesArgs
 
 PROJECT = "aspora-platform"
 DELIVERY_OUTPUT = "delivery"
@@ -47,6 +48,9 @@ async def declare(platform: Platform) -> None:
         ClusterPoliciesArgs(rendered.cluster, (*crds.definitions, *cloud.waits_for)),
         opts,
     )
+    services = PlatformServices(
+        "services", PlatformServicesArgs(rendered.services, policies.ready), opts
+    )
     after: dict[str, str] = {}
     for domain in rendered.domains:
         handing_over = domain.delivery == "argocd" and last.deliveries.get(domain.name) == "pulumi"
@@ -57,7 +61,7 @@ async def declare(platform: Platform) -> None:
                 domain,
                 settings.progressive_delivery,
                 handing_over,
-                policies.ready,
+                services.ready,
             ),
             opts,
         )

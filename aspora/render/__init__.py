@@ -11,7 +11,17 @@ from dataclasses import dataclass
 
 from aspora import names
 from aspora.models import Delivery, Domain
-from aspora.render import argocd, cluster, guardrails, mesh, pods, secrets, system, workloads
+from aspora.render import (
+    argocd,
+    cluster,
+    guardrails,
+    mesh,
+    pods,
+    secrets,
+    services,
+    system,
+    workloads,
+)
 from aspora.render.objects import Object, Ref, named, ref
 from aspora.resolve import Workload, smallest
 from aspora.resolve import workloads as resolve
@@ -65,10 +75,12 @@ class Rendered:
     cluster: tuple[Object, ...]
     domains: tuple[DomainObjects, ...]
     system: tuple[Object, ...] = ()
+    services: tuple[Object, ...] = ()
 
     def __iter__(self) -> Iterator[Object]:
         yield from self.system
         yield from self.cluster
+        yield from self.services
         for domain in self.domains:
             yield from domain
 
@@ -81,6 +93,7 @@ def render(domains: Sequence[Domain], settings: StackSettings) -> Rendered:
         tuple(cluster.cluster_objects(settings)),
         tuple(_domain(domain, skills, callers, settings) for domain, skills in resolved),
         tuple(system.system_policies(settings)),
+        services.service_objects(domains, settings),
     )
 
 

@@ -1,0 +1,22 @@
+"""The platform's own services: what is ours beside their charts, in the order it is applied.
+
+One module a concern, each a pure function of the domains and the settings; this one only says in
+which order they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from aspora.models import Domain
+from aspora.render.objects import Object
+from aspora.stack import StackSettings
+
+Part = Callable[[Sequence[Domain], StackSettings], Iterable[Object]]
+
+PARTS: tuple[Part, ...] = ()
+
+
+def service_objects(domains: Sequence[Domain], settings: StackSettings) -> tuple[Object, ...]:
+    """Every object of the platform's services."""
+    return tuple(obj for part in PARTS for obj in part(domains, settings))

@@ -1,0 +1,1 @@
+"""What agents tell of their work: names of attributes and metrics, records, pipelines, tables."""

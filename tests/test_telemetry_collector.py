@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from aspora import flows
 from aspora.telemetry import attributes, collector, counting, exporters, metrics
+from aspora.telemetry.objects import collector_objects
 from tests.core import MINIMAL, domains, repository, settings
 
 Config = dict[str, Any]
+CRDS = os.environ.get("ASPORA_CRDS", "")
 STACKS = ("local", "staging", "prod")
 TIERS = {"agent": collector.agent_config, "gateway": collector.gateway_config}
 
@@ -125,7 +130,7 @@ def test_logs_go_to_s3_where_there_is_one() -> None:
 def test_the_headers_that_each_product_needs() -> None:
     found = config("gateway")["exporters"]
     assert found["otlp_http/langfuse"]["headers"] == {
-        "Authorization": "Basic ${env:LANGFUSE_OTLP_AUTH}",
+        "Authorization": "Basic ${env:LANGFUSE_BASIC_AUTH}",
         "x-langfuse-ingestion-version": "4",
     }
     assert found["otlp_http/opik"]["headers"] == {
@@ -169,11 +174,11 @@ def test_agents_are_met_with_mutual_tls_where_their_flow_leads() -> None:
         "http": {
             "endpoint": f"0.0.0.0:{flows.OTLP_PORT}",
             "tls": {
-                "cert_file": "/etc/otelcol/tls/tls.crt",
-                "key_file": "/etc/otelcol/tls/tls.key",
+                "cert_file": "/etc/otel/tls/tls.crt",
+                "key_file": "/etc/otel/tls/tls.key",
                 "min_version": "1.3",
                 "reload_interval": "1h",
-                "client_ca_file": "/etc/otelcol/tls/ca.crt",
+                "client_ca_file": "/etc/otel/tls/ca.crt",
                 "client_ca_file_reload": True,
             },
         }
@@ -187,17 +192,72 @@ def test_the_tiers_meet() -> None:
         for name, receiver in taken.items()
     }
     host = "otel-gateway.aspora-observability.svc.cluster.local"
+    pods = "otel-gateway-pods.aspora-observability.svc.cluster.local"
     for name, key, receiver in (
         ("load_balancing/traces", "traceID", "otlp"),
         ("load_balancing/count", "service", "otlp/count"),
     ):
         assert sent[name]["routing_key"] == key
-        assert sent[name]["resolver"]["dns"]["hostname"] == host
+        assert sent[name]["resolver"]["dns"]["hostname"] == pods
         assert sent[name]["resolver"]["dns"]["port"] == ports[receiver]
         assert sent[name]["protocol"]["otlp"]["tls"]["server_name_override"] == host
-    assert sent["otlp_grpc/gateway"]["endpoint"] == f"{host}:{ports['otlp']}"
+    assert sent["otlp_grpc/gateway"]["endpoint"] == f"dns:///{pods}:{ports['otlp']}"
+    assert sent["otlp_grpc/gateway"]["tls"]["server_name_override"] == host
     for receiver in taken.values():
         assert receiver["protocols"]["grpc"]["tls"]["client_ca_file"]
+
+
+def test_the_objects_around_the_collectors_fit_their_configuration() -> None:
+    made = {obj["kind"]: obj for obj in collector_objects(repository(), settings("prod"))}
+    assert list(made) == ["Certificate", "Service", "PodMonitor"]
+    host = config("agent")["exporters"]["load_balancing/traces"]["protocol"]["otlp"]["tls"]
+    assert host["server_name_override"] in made["Certificate"]["spec"]["dnsNames"]
+    assert made["Certificate"]["spec"]["issuerRef"]["name"] == "aspora-agents"
+    service = made["Service"]
+    resolver = config("agent")["exporters"]["load_balancing/traces"]["resolver"]["dns"]
+    assert resolver["hostname"].split(".")[:2] == [
+        service["metadata"]["name"],
+        service["metadata"]["namespace"],
+    ]
+    assert service["spec"]["clusterIP"] == "None"
+    assert [port["port"] for port in service["spec"]["ports"]] == [4317, 4319]
+    scraped = made["PodMonitor"]["spec"]
+    assert scraped["selector"] == {"matchLabels": service["spec"]["selector"]}
+    ports = [str(endpoint["portNumber"]) for endpoint in scraped["podMetricsEndpoints"]]
+    own = config("gateway")["service"]["telemetry"]["metrics"]["readers"][0]["pull"]["exporter"]
+    skills = config("gateway")["exporters"]["prometheus"]["endpoint"].rpartition(":")[2]
+    assert ports == [str(own["prometheus"]["port"]), skills]
+
+
+@pytest.mark.skipif(not CRDS, reason="ASPORA_CRDS names no folder of definitions")
+def test_the_objects_hold_to_their_definitions() -> None:
+    for obj in collector_objects(repository(), settings("prod")):
+        if obj["kind"] != "Service":
+            plural = obj["kind"].lower() + "s"
+            group = obj["apiVersion"].split("/")[0]
+            crd = json.loads((Path(CRDS) / f"{plural}.{group}.json").read_text("utf-8"))
+            version = next(v for v in crd["spec"]["versions"] if v["name"] == "v1")
+            schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+            unknown = set(_keys(obj["spec"])) - set(_properties(schema))
+            assert unknown == set()
+            jsonschema.validate(obj["spec"], schema)
+
+
+def _keys(value: Any) -> Iterator[str]:
+    for key, held in value.items() if isinstance(value, dict) else ():
+        if key != "matchLabels":
+            yield key
+            yield from _keys(held)
+    for each in value if isinstance(value, list) else ():
+        yield from _keys(each)
+
+
+def _properties(schema: Config) -> Iterator[str]:
+    for key, held in schema.get("properties", {}).items():
+        yield key
+        yield from _properties(held)
+    if isinstance(schema.get("items"), dict):
+        yield from _properties(schema["items"])
 
 
 def test_who_sends_is_known_from_the_pod_and_not_from_what_it_says() -> None:

@@ -27,9 +27,11 @@ VERSION = "0.158.0"
 """Next: github.com/open-telemetry/opentelemetry-collector-releases/releases (otelcol-contrib)."""
 
 AGENT, GATEWAY = "otel-collector", "otel-gateway"
+MEETING_POINT = f"{GATEWAY}-pods"
+"""The headless Service of the gateways; their chart has one of the tier's own name."""
 TRACES_PORT, COUNT_PORT = 4317, 4319
 HEALTH_PORT, OWN_METRICS_PORT, SKILL_METRICS_PORT = 13133, 8888, 8889
-TLS_PATH = "/etc/otelcol/tls"
+TLS_PATH = "/etc/otel/tls"
 POD_IP = "${env:MY_POD_IP}"
 """Set by the chart; the health check and metrics listen there, not on every address."""
 
@@ -43,9 +45,9 @@ DAYS_OF_SILENCE = "192h"
 """Eight days: a weekly skill's counters live on from one run to the next."""
 
 
-def server_name(tier: str) -> str:
-    """The host name in a tier's certificate."""
-    return f"{tier}.{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local"
+def host_name(service: str) -> str:
+    """The whole name of a Service beside the collectors; a tier's stands in its certificate."""
+    return f"{service}.{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local"
 
 
 def agent_config(settings: StackSettings, domains: Sequence[Domain]) -> Object:  # noqa: ARG001
@@ -68,7 +70,8 @@ def agent_config(settings: StackSettings, domains: Sequence[Domain]) -> Object: 
     if keeps_logs:
         pipelines["logs"] = _pipeline(["otlp"], [*identify, "batch"], ["otlp_grpc/gateway"])
         targets["otlp_grpc/gateway"] = {
-            "endpoint": f"{server_name(GATEWAY)}:{TRACES_PORT}",
+            "endpoint": f"dns:///{host_name(MEETING_POINT)}:{TRACES_PORT}",
+            "balancer_name": "round_robin",
             **_client(),
             **exporters.patience(),
         }
@@ -220,7 +223,7 @@ def _client() -> Object:
             **_files(),
             "ca_file": f"{TLS_PATH}/ca.crt",
             # Pods are addressed by IP; the certificate holds the Service's name.
-            "server_name_override": server_name(GATEWAY),
+            "server_name_override": host_name(GATEWAY),
         }
     }
 
@@ -234,7 +237,7 @@ def _balanced(key: str, port: int) -> Object:
         "routing_key": key,
         "protocol": {"otlp": {**_client(), "timeout": "10s"}},
         "resolver": {
-            "dns": {"hostname": server_name(GATEWAY), "port": str(port), "interval": "10s"}
+            "dns": {"hostname": host_name(MEETING_POINT), "port": str(port), "interval": "10s"}
         },
         **exporters.patience(),
     }

@@ -20,9 +20,9 @@ DATABASE, SPANS_TABLE = "aspora", "otel_traces"
 OPIK_WORKSPACE = "default"
 
 SECRETS: Mapping[str, str] = {
-    "LANGFUSE_OTLP_AUTH": "base64 of <public key>:<secret key> of Langfuse's project",
+    "LANGFUSE_BASIC_AUTH": "base64 of <public key>:<secret key> of Langfuse's project",
     "PHOENIX_API_KEY": "a system API key of Phoenix",
-    "CLICKHOUSE_USERNAME": "the user that may only insert into the spans table",
+    "CLICKHOUSE_USER": "the user that may only insert into the spans table",
     "CLICKHOUSE_PASSWORD": "its password",
 }
 """The environment of the gateway's pods, from one Secret; nothing secret stands in the config."""
@@ -48,7 +48,7 @@ def products(settings: StackSettings) -> Object:
         "otlp_http/langfuse": {
             "endpoint": LANGFUSE,
             "headers": {
-                "Authorization": "Basic ${env:LANGFUSE_OTLP_AUTH}",
+                "Authorization": "Basic ${env:LANGFUSE_BASIC_AUTH}",
                 # Without it traces show up with minutes of delay.
                 "x-langfuse-ingestion-version": "4",
             },
@@ -75,7 +75,7 @@ def clickhouse() -> Object:
     return {
         "endpoint": CLICKHOUSE,
         "database": DATABASE,
-        "username": "${env:CLICKHOUSE_USERNAME}",
+        "username": "${env:CLICKHOUSE_USER}",
         "password": "${env:CLICKHOUSE_PASSWORD}",
         "traces_table_name": SPANS_TABLE,
         "create_schema": False,

@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 
 from aspora import flows
+from aspora.render.collectors import collector_objects
 from aspora.telemetry import attributes, collector, counting, exporters, metrics
-from aspora.telemetry.objects import collector_objects
 from tests.core import MINIMAL, domains, repository, settings
 
 Config = dict[str, Any]

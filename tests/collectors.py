@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -160,13 +161,13 @@ def _ready(process: subprocess.Popen[bytes], health: int, log: Path) -> None:
     raise AssertionError(f"the collector did not start:\n{log.read_text()[-3000:]}")
 
 
-def post(port: int, path: str, body: Config) -> None:
+def post(port: int, path: str, body: Config, tls: ssl.SSLContext | None = None) -> None:
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}",
+        f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}",
         json.dumps(body).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=20, context=tls) as answer:
         assert answer.status == 200
 
 

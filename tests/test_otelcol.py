@@ -6,17 +6,22 @@ Skipped where the collector has not been built: `python -m local.toolchain.optio
 from __future__ import annotations
 
 import copy
+import json
 import re
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
+from urllib.parse import unquote
 
 import pytest
 
 from aspora.telemetry import metrics, spans
 from aspora.telemetry.records import Fault, Feedback, SkillExecutionTrace
-from tests import collectors
+from tests import certificates, collectors
 from tests.collectors import Config, Sink
 from tests.core import repository, settings
 from tests.executions import START, UNPRICED, call, execution
@@ -239,7 +244,9 @@ def test_errors_and_what_people_read_are_kept_and_a_share_of_the_rest(gateway: G
         kind = ("error", "cron", "alert")[number % 3]
         fault = Fault(type="x", message="y") if kind == "error" else None
         trigger: Any = "cron" if kind == "cron" else "alert"
-        trace = execution(number * 7919, error=fault, trigger_type=trigger)
+        # As random as real ones: the share goes by a hash of the ID.
+        chance = sha256(str(number).encode()).hexdigest()[:32]
+        trace = execution(number, trace_id=chance, error=fault, trigger_type=trigger)
         sent[kind].add(trace.trace_id)
         gateway.send(trace)
     collectors.until(
@@ -291,9 +298,80 @@ def test_logs_lie_masked_in_the_bucket_by_domain(gateway: Gateway) -> None:
     collectors.until(lambda: any("raw-logs" in path for path, _, _ in gateway.sink.taken))
     path, text = next((p, b) for p, _, b in gateway.sink.taken if "raw-logs" in p)
     bucket = config("gateway", "prod")["exporters"]["awss3"]["s3uploader"]["s3_bucket"]
-    assert re.match(rf"/{bucket}/ecm/year=\d{{4}}/month=\d\d/day=\d\d/hour=\d\d/logs_", path)
+    key = rf"/{bucket}/ecm/year=\d{{4}}/month=\d\d/day=\d\d/hour=\d\d/logs_"
+    assert re.match(key, unquote(path))
     assert b"for **** **** **** ****" in text
     assert b"jane" not in text
+
+
+def first_tier(folder: Path, gateway: Gateway, ports: list[int]) -> Config:
+    """The first tier on this machine, with its own TLS. There is no Kubernetes to ask, so a pod
+    of ecm is taken for granted where `k8s_attributes` stands."""
+    found = copy.deepcopy(config("agent", "prod"))
+    text = (
+        json.dumps(found)
+        .replace("/etc/otel/tls", str(folder))
+        .replace("k8s_attributes", "resource/pod")
+    )
+    here: Config = json.loads(text)
+    labels = {
+        "aspora.domain": "ecm",
+        "aspora.agent.role": "field",
+        "aspora.skill.name": "my-tickets",
+    }
+    here["processors"]["resource/pod"] = {
+        "attributes": [
+            {"key": key, "value": value, "action": "insert"} for key, value in labels.items()
+        ]
+    }
+    here["receivers"]["otlp"]["protocols"]["http"]["endpoint"] = f"127.0.0.1:{ports[0]}"
+    for name, port in (("traces", gateway.traces), ("count", gateway.counts)):
+        exporter = here["exporters"][f"load_balancing/{name}"]
+        exporter["resolver"] = {"static": {"hostnames": [f"127.0.0.1:{port}"]}}
+    here["exporters"]["otlp_grpc/gateway"]["endpoint"] = f"127.0.0.1:{gateway.traces}"
+    here["extensions"]["health_check"]["endpoint"] = f"127.0.0.1:{ports[1]}"
+    readers = here["service"]["telemetry"]["metrics"]["readers"]
+    readers[0]["pull"]["exporter"]["prometheus"]["port"] = ports[2]
+    return here
+
+
+def test_from_an_agent_with_a_certificate_through_both_tiers(tmp_path: Path) -> None:
+    assert PROGRAM
+    host = config("agent")["exporters"]["load_balancing/count"]["protocol"]["otlp"]["tls"]
+    certificates.write(tmp_path, host["server_name_override"])
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    ports = [collectors.free_port() for _ in range(8)]
+    with collectors.sink() as taken:
+        found = Gateway(taken, ports[0], ports[1], ports[2])
+        behind = on_this_machine(config("gateway", "prod"), taken, found, ports[3], ports[4])
+        for name, port in (("otlp", found.traces), ("otlp/count", found.counts)):
+            grpc = copy.deepcopy(config("gateway")["receivers"][name]["protocols"]["grpc"])
+            grpc["endpoint"] = f"127.0.0.1:{port}"
+            behind["receivers"][name] = {"protocols": {"grpc": grpc}}
+        behind = json.loads(json.dumps(behind).replace("/etc/otel/tls", str(tmp_path)))
+        before = first_tier(tmp_path, found, ports[5:])
+        with (
+            collectors.running(PROGRAM, behind, two, ports[3]),
+            collectors.running(PROGRAM, before, one, ports[6]),
+        ):
+            body = spans.request(execution(3, domain="fraud"), "ecm-field-my-tickets")
+            with pytest.raises(URLError, match=r"(?i)certificate required|reset|EOF"):
+                collectors.post(ports[5], "/v1/traces", body, _tls(tmp_path, known=False))
+            collectors.post(ports[5], "/v1/traces", body, _tls(tmp_path, known=True))
+            collectors.until(lambda: len(taken.spans("/langfuse")) == 3)
+            collectors.until(lambda: any("executions" in s for s in collectors.scrape(ports[2])))
+    held = taken.spans("/langfuse")[0]["resource"]["attributes"]
+    assert spans.decoded(held)["aspora.domain"] == "ecm"  # whatever it called itself
+    assert {span["traceId"] for span in taken.spans("/tables")} == {f"{3:032x}"}
+
+
+def _tls(folder: Path, *, known: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+    if known:
+        context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+    return context
 
 
 def test_the_configuration_under_test_is_the_platform_s() -> None:

@@ -159,10 +159,10 @@ def _gateway_processors(settings: StackSettings, domains: Sequence[Domain]) -> O
             ]
         },
         "transform/project": _phoenix_project(),
-        "filter/work": {"error_mode": "ignore", "traces": {"span": [_is_judgement()]}},
+        "filter/work": {"error_mode": "ignore", "trace_conditions": [_is_judgement()]},
         "filter/judgements": {
             "error_mode": "ignore",
-            "traces": {"span": [f"not ({_is_judgement()})"]},
+            "trace_conditions": [f"not ({_is_judgement()})"],
         },
         "filter/records": _records_only(),
         "tail_sampling": _sampling(settings, domains),
@@ -283,7 +283,7 @@ def _attribute(name: str) -> str:
 def _records_only() -> Object:
     """Drops what is no record of a known sender: the conditions say what goes."""
     conditions = [f"{_attribute(a.RECORD)} == nil", f'resource.attributes["{a.DOMAIN}"] == nil']
-    return {"error_mode": "ignore", "traces": {"span": conditions}}
+    return {"error_mode": "ignore", "trace_conditions": conditions}
 
 
 def _numbers_only() -> Object:
@@ -298,11 +298,13 @@ def _numbers_only() -> Object:
 
 def _without_content() -> Object:
     """Tables hold what happened and what it cost; what was said stays with the traces."""
+    # Groups of their own: statements of one group run only where the lowest of their places is,
+    # and a span without events would keep everything.
     return {
         "error_mode": "propagate",
         "trace_statements": [
-            *(f'delete_key(span.attributes, "{name}")' for name in a.CONTENT),
-            f'delete_key(spanevent.attributes, "{a.EXCEPTION_STACK}")',
+            {"statements": [f'delete_key(span.attributes, "{name}")' for name in a.CONTENT]},
+            {"statements": [f'delete_key(spanevent.attributes, "{a.EXCEPTION_STACK}")']},
         ],
     }
 

@@ -1,6 +1,6 @@
 """The configuration on the real collector: it is valid, counts, masks, samples and exports.
 
-Skipped where the collector has not been built: `python -m local.toolchain.optional otelcol`.
+Skipped where the collector has not been built: docs/telemetry.md says how.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ class Gateway:
     traces: int
     counts: int
     skills: int
+    own: int = 0
 
     def send(self, trace: SkillExecutionTrace, **resource: str) -> None:
         """To both inputs, as the first tier does."""
@@ -118,7 +119,7 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     assert PROGRAM
     with collectors.sink() as taken:
         ports = [collectors.free_port() for _ in range(5)]
-        found = Gateway(taken, ports[0], ports[1], ports[2])
+        found = Gateway(taken, ports[0], ports[1], ports[2], ports[4])
         here = on_this_machine(config("gateway", "prod"), taken, found, *ports[3:])
         with collectors.running(PROGRAM, here, tmp_path, ports[3]):
             yield found
@@ -188,6 +189,19 @@ def test_series_have_the_labels_of_the_table_and_no_others(gateway: Gateway) -> 
         assert base in known, series
         labels = set(re.findall(r'(\w+)="', series)) - {"le"}
         assert labels == known[base], series
+
+
+def test_the_collector_s_own_metrics_have_their_usual_names(gateway: Gateway) -> None:
+    gateway.send(execution(1))
+    collectors.until(lambda: gateway.sink.spans("/tables"))
+    found = {series.partition("{")[0]: series for series in collectors.scrape(gateway.own)}
+    assert {
+        "otelcol_receiver_accepted_spans_total",
+        "otelcol_receiver_refused_spans_total",
+        "otelcol_exporter_sent_spans_total",
+        "otelcol_exporter_queue_size",
+    } <= set(found)
+    assert "otel_scope" not in "".join(found.values())
 
 
 def test_counts_add_up_over_many_requests(gateway: Gateway) -> None:

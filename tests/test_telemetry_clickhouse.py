@@ -17,6 +17,7 @@ from aspora.telemetry.migrations import Migration
 from aspora.telemetry.records import ModelCall, SkillExecutionTrace
 from tests.clickhouse import Engine, engine
 from tests.core import repository
+from tests.executions import call as model_call
 from tests.executions import execution, many
 
 TRACES = many(300)
@@ -117,6 +118,16 @@ def test_a_whole_execution_and_call_as_they_stand_in_the_tables(empty: Engine) -
         "cost_source": "list",
         "error_type": "",
     }
+
+
+def test_the_smallest_costs_are_not_lost(empty: Engine) -> None:
+    migrations.apply(empty.run)
+    tiny = model_call(1, cost=Decimal("0.0000005"), cost_source="provider")  # as text: 5e-07
+    empty.insert([execution(7, model_calls=(tiny,))])
+    assert empty.rows("SELECT toString(cost_usd) AS usd FROM model_calls") == [{"usd": "0.0000005"}]
+    assert empty.rows("SELECT toString(sum(cost_usd)) AS usd FROM cost_by_day") == [
+        {"usd": "0.0000005"}
+    ]
 
 
 @pytest.mark.parametrize("by", ["hour", "day"])

@@ -180,7 +180,9 @@ def _pipeline(receivers: list[str], processors: list[str], exporters: list[str])
 
 
 def _service(pipelines: Object) -> Object:
-    prometheus = {"host": POD_IP, "port": OWN_METRICS_PORT}
+    # Counters end in _total, as everywhere else; left out, they do not.
+    suffixes = {"without_type_suffix": False, "without_scope_info": True}
+    prometheus = {"host": POD_IP, "port": OWN_METRICS_PORT, **suffixes}
     return {
         "extensions": ["health_check"],
         "pipelines": pipelines,

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from aspora import flows
 from aspora.render.collectors import collector_objects
 from aspora.telemetry import attributes, collector, counting, exporters, metrics
+from aspora.telemetry.records import Verdict
 from tests.core import MINIMAL, domains, repository, settings
 
 Config = dict[str, Any]
@@ -335,6 +336,20 @@ def test_every_label_is_written_by_the_collector() -> None:
         assert f'delete_key(span.attributes, "{label}")' in processor
         if label != "token_type":
             assert any(s.startswith(f'set(span.attributes["{label}"],') for s in processor), label
+
+
+def test_labels_have_the_values_that_the_table_counts_with() -> None:
+    statements = counting.labels_processor(repository())["trace_statements"]
+    counted = {"outcome": 2, "priced": 2, "verdict": 3, "evaluation": 2, "result": 2}
+    table = {name: count for m in metrics.METRICS for name, count in m.values}
+    assert {name: table[name] for name in counted} == counted
+    for label, count in counted.items():
+        written = re.compile(rf'set\(span\.attributes\["{label}"\], "(\w+)"\)')
+        values = {found[1] for s in statements if (found := written.match(s))}
+        assert len(values) == count, label
+    verdicts = {s for s in statements if s.startswith('set(span.attributes["verdict"]')}
+    for verdict in get_args(Verdict):
+        assert any(f'"{verdict}") where' in statement for statement in verdicts)
 
 
 def test_models_that_no_domain_names_are_one_series(tmp_path: Any) -> None:

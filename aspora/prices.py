@@ -10,10 +10,12 @@ from importlib import resources
 
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
-    """USD per million tokens, as the provider lists them."""
+    """USD per million tokens, as the provider lists them; None where it lists no own price."""
 
     input: float
     output: float
+    cache_read: float | None = None
+    cache_write: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,9 @@ def model_prices() -> PriceTable:
     text = resources.files("aspora").joinpath("data/model-prices.json").read_text("utf-8")
     raw = json.loads(text)
     models = {
-        name: ModelPrice(price["input"], price["output"])
+        name: ModelPrice(
+            price["input"], price["output"], price.get("cacheRead"), price.get("cacheWrite")
+        )
         for name, price in raw["models"].items()
         if "input" in price and "output" in price
     }

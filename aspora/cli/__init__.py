@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "preview": ("local.commands:preview", "Show what `up` would change."),
     "down": ("local.commands:down", "Take a platform of this machine down; nothing stays behind."),
     "status": ("local.commands:status", "Show what is up."),
+    "cost": ("local.cost_commands:cost", "Say what was spent, by domain, skill, model and day."),
     "check": ("local.check_commands:check", "Check a stack's AWS side against policies."),
     "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),
     "bootstrap": ("local.account_commands:bootstrap", "Prepare an AWS account for Pulumi."),

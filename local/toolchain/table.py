@@ -14,6 +14,7 @@ ETCD = "3.7.3"  # next: github.com/etcd-io/etcd/releases
 KUBERNETES = "1.37.2"  # next: kubernetes.io/releases
 KWOK = "0.8.0"  # next: github.com/kubernetes-sigs/kwok/releases
 PULUMI = "3.230.0"  # next: github.com/pulumi/pulumi/releases
+OTELCOL = "0.158.0"  # next: github.com/open-telemetry/opentelemetry-collector-releases/releases
 
 System = tuple[str, str]  # operating system and processor, in Go's words
 
@@ -134,3 +135,10 @@ TOOLS: Mapping[str, Tool] = {
         _kubernetes("kube-apiserver"),
     )
 }
+
+# The published collector has a hundred components more; ours has those of our configuration, and
+# is built, so that what tests run is what go.mod pins.
+_OTELCOL = Tool(name="otelcol", version=OTELCOL, module="otelcol", package=".")
+
+OPTIONAL: Mapping[str, Tool] = {tool.name: tool for tool in (_OTELCOL,)}
+"""Programs that the local platform does without: tests use them where they have been made."""

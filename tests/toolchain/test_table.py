@@ -9,7 +9,7 @@ import pytest
 
 from local.paths import Paths
 from local.progress import QuietProgress
-from local.toolchain import TOOLS, ensure, golang, probe
+from local.toolchain import OPTIONAL, TOOLS, ensure, golang, probe
 from local.toolchain.table import Tool
 
 REQUIRED = {
@@ -17,10 +17,12 @@ REQUIRED = {
     "kwok": "sigs.k8s.io/kwok",
     "pulumi": "github.com/pulumi/pulumi/pkg/v3",
     "kubernetes": "k8s.io/kubernetes",
+    "otelcol": "go.opentelemetry.io/collector/service",
 }
+EVERY = {**TOOLS, **OPTIONAL}
 
 
-@pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", EVERY.values(), ids=lambda tool: tool.name)
 def test_the_table_and_the_modules_pin_the_same_version(tool: Tool) -> None:
     text = (golang.MODULES / tool.module / "go.mod").read_text()
     match = re.search(
@@ -30,7 +32,7 @@ def test_the_table_and_the_modules_pin_the_same_version(tool: Tool) -> None:
     assert match[1] == tool.version
 
 
-@pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", EVERY.values(), ids=lambda tool: tool.name)
 def test_every_download_is_https_and_has_its_publisher_s_checksums(tool: Tool) -> None:
     for file in tool.downloads.values():
         assert file.url.startswith("https://")

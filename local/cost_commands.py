@@ -1,0 +1,176 @@
+"""`aspora cost`."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aspora.cli.common import counted, find_root
+from aspora.errors import UsageError
+
+if TYPE_CHECKING:
+    from aspora.costs.attribution import SkillIds
+    from aspora.costs.records import Allocation, SpendRecord
+
+FORMATS = ("text", "json", "csv")
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  aspora cost --actual --spend spend.jsonl --allocation opencost.json
+  aspora cost --actual --spend spend.jsonl --format csv > costs.csv
+  aspora cost --actual --prometheus http://localhost:9090 --opencost http://localhost:9003 \\
+      --from 2026-11-01 --to 2026-11-07
+"""
+)
+@click.option("--actual", is_flag=True, help="What was spent, from the gateway and OpenCost.")
+@click.option("--spend", type=FILE, help="The gateway's spend by key: JSON records.")
+@click.option("--allocation", type=FILE, help="OpenCost's allocations by day: its JSON answer.")
+@click.option("--prometheus", metavar="URL", help="Ask Prometheus instead of a spend file.")
+@click.option("--opencost", metavar="URL", help="Ask OpenCost instead of an allocation file.")
+@click.option(
+    "--from", "first", metavar="DATE", help="The first day (UTC), for example 2026-11-01."
+)
+@click.option("--to", "last", metavar="DATE", help="The last day, included.")
+@click.option(
+    "--idle",
+    type=click.Choice(["share", "separate"]),
+    default="share",
+    show_default=True,
+    help="Idle nodes: shared in proportion to use, or by themselves.",
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How the table is printed.",
+)
+def cost(  # noqa: PLR0913 - one argument an option
+    *,
+    actual: bool,
+    spend: Path | None,
+    allocation: Path | None,
+    prometheus: str | None,
+    opencost: str | None,
+    first: str | None,
+    last: str | None,
+    idle: str,
+    style: str,
+) -> int:
+    """Say what was spent, by domain, skill, model and day.
+
+    What has no price is shown as unpriced and is in no sum.
+    """
+    from aspora.costs import attribution, formats
+
+    if not actual:
+        raise UsageError("say what to show", hint="aspora cost --actual shows what was spent")
+    days = (_day(first, "--from"), _day(last, "--to"))
+    if days[0] and days[1] and days[0] > days[1]:
+        raise UsageError(f"--from {first} lies after --to {last}")
+    _one_source("--spend", spend, "--prometheus", prometheus)
+    _one_source("--allocation", allocation, "--opencost", opencost)
+    if not (spend or allocation or prometheus or opencost):
+        raise UsageError(
+            "there is nothing to read",
+            hint="name --spend FILE or --prometheus URL, and --allocation FILE or --opencost URL",
+        )
+    ids = _skill_ids()
+    records = _spend(spend, prometheus, days, ids)
+    allocated = _allocations(allocation, opencost, days)
+    mode: attribution.Idle = "separate" if idle == "separate" else "share"
+    rows = attribution.between(attribution.attribute(records, allocated, ids, mode), *days)
+    click.echo(formats.render(rows, style), nl=False)
+    _remarks(records, allocated, rows)
+    return 0
+
+
+def _remarks(
+    records: tuple[SpendRecord, ...], allocated: tuple[Allocation, ...], rows: tuple[object, ...]
+) -> None:
+    """On stderr: what the table stands on, so that a missing half is not taken for a cheap one."""
+    read = f"{counted(len(records), 'spend record')}, {counted(len(allocated), 'allocation')} read"
+    click.echo(f"{read}; {counted(len(rows), 'row')}", err=True)
+    if not records:
+        click.echo("no spend of models was read: only compute is shown", err=True)
+    if not allocated:
+        click.echo("no allocation was read: compute is not shown", err=True)
+
+
+def _one_source(file_option: str, file: Path | None, url_option: str, url: str | None) -> None:
+    if file and url:
+        raise UsageError(f"{file_option} and {url_option} are two sources of the same")
+
+
+def _day(text: str | None, option: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f'{option}: "{text}" is no date', hint="for example 2026-11-01") from None
+
+
+def _both(days: tuple[date | None, date | None], option: str) -> tuple[date, date]:
+    first, last = days
+    if first is None or last is None:
+        raise UsageError(f"{option} needs --from and --to", hint="for example --from 2026-11-01")
+    if (last - first).days > 92:
+        raise UsageError("more than 93 days at once", hint="ask in parts")
+    return first, last
+
+
+def _skill_ids() -> SkillIds:
+    """From the repository's domains where there is one; else every ID has three parts."""
+    from aspora.costs.attribution import skill_ids
+    from aspora.load import load, load_stack
+
+    try:
+        root = find_root()
+    except UsageError:
+        return {}
+    return skill_ids(load([root / "domains"], load_stack("local", root)).domains)
+
+
+def _spend(
+    file: Path | None, url: str | None, days: tuple[date | None, date | None], ids: SkillIds
+) -> tuple[SpendRecord, ...]:
+    from aspora.costs.records import spend_records
+
+    if file:
+        return spend_records(_text(file), str(file))
+    if url:
+        from local.cost_sources import spend_of
+
+        return spend_of(url, *_both(days, "--prometheus"), ids)
+    return ()
+
+
+def _allocations(
+    file: Path | None, url: str | None, days: tuple[date | None, date | None]
+) -> tuple[Allocation, ...]:
+    from aspora.costs.records import allocations
+
+    if file:
+        return allocations(_text(file), str(file))
+    if url:
+        from local.cost_sources import allocations_of
+
+        return allocations_of(url, *_both(days, "--opencost"))
+    return ()
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is no UTF-8 text") from None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None

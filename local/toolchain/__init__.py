@@ -24,7 +24,7 @@ from local.toolchain.faults import (
     unavailable,
 )
 from local.toolchain.golang import MODULES, Go, find_go
-from local.toolchain.table import TOOLS, Tool, this_system
+from local.toolchain.table import OPTIONAL, TOOLS, Tool, this_system
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from local.paths import Paths
     from local.progress import Progress, Step
 
-__all__ = ["TOOLS", "Tool", "ensure", "where"]
+__all__ = ["OPTIONAL", "TOOLS", "Tool", "ensure", "where"]
 
 
 def ensure(
@@ -64,12 +64,16 @@ def ensure(
 
 
 def where(
-    names: Sequence[str], paths: Paths, *, env: Mapping[str, str] | None = None
+    names: Sequence[str],
+    paths: Paths,
+    *,
+    env: Mapping[str, str] | None = None,
+    tools: Mapping[str, Tool] = TOOLS,
 ) -> dict[str, Path | None]:
     """Where each program is now, None when it would have to be made. Makes nothing."""
     env = os.environ if env is None else env
     cache = Cache(paths.tools)
-    return {name: _on_path(TOOLS[name], env)[0] or cache.find(TOOLS[name])[0] for name in names}
+    return {name: _on_path(tools[name], env)[0] or cache.find(tools[name])[0] for name in names}
 
 
 class _Run:

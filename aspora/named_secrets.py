@@ -55,7 +55,7 @@ def alerting_keys(settings: StackSettings) -> dict[str, str]:
 
 def alerting_secret(settings: StackSettings, key: str) -> str:
     """Where one of Alertmanager's keys stands."""
-    return names.secret_path(settings.environment, names.PLATFORM_OWNER, "alerting", key)
+    return names.secret_path(settings.environment, names.PLATFORM_OWNER, "observability", key)
 
 
 def model_gateway_key(settings: StackSettings, domain: str, workload: str) -> str:

@@ -1,8 +1,7 @@
-"""The dashboards: the brief's three, one for the platform's service level, one for each domain."""
+"""The dashboards of the three questions: the brief's Activity, Quality and Cost."""
 
 from __future__ import annotations
 
-from aspora import names
 from aspora.observe.boards import (
     BLUE,
     DOMAIN_VARIABLE,
@@ -24,7 +23,6 @@ from aspora.observe.records import (
     CONFIDENCE_COUNT,
     CONFIDENCE_SUM,
     COST_24H,
-    COST_MONTH,
     DOMAIN_BUDGET_USED,
     DOMAIN_COST_24H,
     DOMAIN_COST_MONTH,
@@ -41,16 +39,6 @@ from aspora.observe.records import (
     Record,
 )
 from aspora.observe.skill_alerts import DROP, LATENCY_SECONDS
-from aspora.observe.slo import (
-    BUDGET,
-    BUDGET_LEFT,
-    BURN_WINDOWS,
-    BURNS,
-    ERRORS,
-    GATEWAYS,
-    RATIOS,
-    REQUESTS,
-)
 from aspora.telemetry import metrics as own
 
 WHO = "{{domain}}/{{agent_role}}/{{skill_name}}"
@@ -58,12 +46,10 @@ AGENT = "{{domain}} / {{agent_role}}"
 CHOSEN = f'{{{DOMAIN_VARIABLE}=~"$domain"}}'
 SATURATED = 1.0
 """An agent whose pods are all full (the brief's 100 %)."""
-UID_LIMIT = 40
-"""Of a dashboard in Grafana."""
-_LOAD = ((0, GREEN), (0.7, YELLOW), (SATURATED, RED))
-_SPENT = ((0, GREEN), (0.75, YELLOW), (0.9, RED))
-_SLOW = ((0, GREEN), (LATENCY_SECONDS / 2, YELLOW), (LATENCY_SECONDS, RED))
-_SATURATED = (State(SATURATED, None, "SATURATED", RED),)
+LOAD_STEPS = ((0, GREEN), (0.7, YELLOW), (SATURATED, RED))
+SPENT_STEPS = ((0, GREEN), (0.75, YELLOW), (0.9, RED))
+SLOW_STEPS = ((0, GREEN), (LATENCY_SECONDS / 2, YELLOW), (LATENCY_SECONDS, RED))
+SATURATED_STATE = (State(SATURATED, None, "SATURATED", RED),)
 
 
 def activity() -> Board:
@@ -87,8 +73,8 @@ def activity() -> Board:
                 "bars",
                 (Query(BUSY.name, AGENT),),
                 "percentunit",
-                _LOAD,
-                _SATURATED,
+                LOAD_STEPS,
+                SATURATED_STATE,
                 width=12,
                 height=14,
                 most=1,
@@ -117,7 +103,7 @@ def activity() -> Board:
                 "bars",
                 (Query(f"topk(10, {P95.name})", WHO),),
                 "s",
-                _SLOW,
+                SLOW_STEPS,
                 runbook="latency-spike",
                 traces=True,
             ),
@@ -140,7 +126,8 @@ def activity() -> Board:
     )
 
 
-def _ratio(part: Record, whole: Record, chosen: str, offset: str = "") -> str:
+def ratio(part: Record, whole: Record, chosen: str, offset: str = "") -> str:
+    """A share of what many skills did together."""
     return f"sum({part.name}{chosen}{offset}) / sum({whole.name}{chosen}{offset})"
 
 
@@ -148,9 +135,9 @@ def _measure(
     title: str, part: Record, whole: Record, steps: tuple[tuple[float, str], ...], *, bad_up: bool
 ) -> tuple[Panel, Panel, Panel]:
     """A seven-day value, its change against the seven days before, and a word for the change."""
-    now, before = _ratio(part, whole, CHOSEN), _ratio(part, whole, CHOSEN, " offset 7d")
+    now, before = ratio(part, whole, CHOSEN), ratio(part, whole, CHOSEN, " offset 7d")
     change = f"{now} - {before}"
-    states = _worse_up() if bad_up else _worse_down()
+    states = worse_up() if bad_up else worse_down()
     colours = tuple((0 if s.low is None else s.low, s.colour) for s in states)
     return (
         stat(f"{title}, 7 days", now, "percentunit", steps=steps),
@@ -159,7 +146,7 @@ def _measure(
     )
 
 
-def _worse_down() -> tuple[State, ...]:
+def worse_down() -> tuple[State, ...]:
     """Five points is what the alert means by a drop; half a point is more than a week's noise."""
     return (
         State(None, -DROP, "CRITICAL", RED),
@@ -168,7 +155,7 @@ def _worse_down() -> tuple[State, ...]:
     )
 
 
-def _worse_up() -> tuple[State, ...]:
+def worse_up() -> tuple[State, ...]:
     """The brief calls four tenths of a point more hallucinations critical."""
     return (
         State(None, 0.001, "HEALTHY", GREEN),
@@ -312,7 +299,7 @@ def cost() -> Board:
                 "bars",
                 (Query(f"{DOMAIN_BUDGET_USED.name}{CHOSEN}", "{{domain}}"),),
                 "percentunit",
-                _SPENT,
+                SPENT_STEPS,
                 most=1,
                 runbook="budget-burn",
             ),
@@ -321,7 +308,7 @@ def cost() -> Board:
                 "bars",
                 (Query(f"topk(10, {BUDGET_USED.name}{CHOSEN})", WHO),),
                 "percentunit",
-                _SPENT,
+                SPENT_STEPS,
                 most=1,
                 runbook="budget-burn",
             ),
@@ -337,193 +324,3 @@ def cost() -> Board:
         since="now-7d",
         refresh="5m",
     )
-
-
-def slo() -> Board:
-    """Does the platform hold 99.9 %?"""
-    factors = tuple(Query(f"{RATIOS[window].name} / {BUDGET}", window) for window in BURN_WINDOWS)
-    carried = f'reporter="source", source_workload=~"{"|".join(GATEWAYS)}"'
-    return Board(
-        "aspora-slo",
-        "Platform SLO",
-        "99.9 % of the requests that the three gateways carry, in 30 days. A request failed when"
-        " the gateway's proxy answered 5xx by itself; what a skill answers is the skill's.",
-        (
-            stat(
-                "Available, 30 days",
-                f"1 - {RATIOS['30d'].name}",
-                "percentunit",
-                steps=((0, RED), (1 - BUDGET, GREEN)),
-                runbook="platform-slo",
-            ),
-            stat(
-                "Error budget left",
-                BUDGET_LEFT.name,
-                "percentunit",
-                steps=((0, RED), (0.25, ORANGE), (0.5, GREEN)),
-                runbook="platform-slo",
-            ),
-            stat("Requests a second", REQUESTS.name, "reqps"),
-            stat("Failed requests a second", ERRORS.name, "reqps", steps=((0, GREEN), (0.1, RED))),
-            Panel(
-                "How many times too fast the budget burns, by window",
-                "lines",
-                factors,
-                steps=((0, GREEN), (1, YELLOW), (BURNS[0].factor, RED)),
-                width=24,
-                runbook="platform-slo",
-            ),
-            Panel(
-                "Error budget left",
-                "lines",
-                (Query(BUDGET_LEFT.name, "left"),),
-                "percentunit",
-            ),
-            Panel(
-                "5xx by gateway and response flags",
-                "lines",
-                (
-                    Query(
-                        "sum by (source_workload, response_flags)"
-                        f' (rate(istio_requests_total{{{carried}, response_code=~"5.."}}[5m]))',
-                        "{{source_workload}} {{response_flags}}",
-                    ),
-                ),
-                "reqps",
-            ),
-            Panel(
-                "Pods of the gateways that are available",
-                "bars",
-                (
-                    Query(
-                        "max by (deployment) (kube_deployment_status_replicas_available"
-                        f'{{namespace="{names.PLATFORM_NAMESPACE}"}})',
-                        "{{deployment}}",
-                    ),
-                ),
-                steps=((0, RED), (1, GREEN)),
-            ),
-            Panel(
-                "Alerts that fire",
-                "table",
-                (Query('ALERTS{alertstate="firing", severity!="info"}'),),
-            ),
-        ),
-        since="now-30d",
-        refresh="5m",
-    )
-
-
-def domain_uid(domain: str) -> str:
-    """The address of a domain's dashboard."""
-    return names.fit(f"aspora-domain-{domain}", UID_LIMIT)
-
-
-def domain(name: str) -> Board:
-    """All three questions, for the team of one domain."""
-    mine = f'{{domain="{name}"}}'
-    space = names.namespace(name)
-    skill = "{{agent_role}}/{{skill_name}}"
-    used, hard = (
-        f'max by (resource) (kube_resourcequota{{namespace="{space}", type="{kind}"}})'
-        for kind in ("used", "hard")
-    )
-    return Board(
-        domain_uid(name),
-        f"Domain: {name}",
-        f"What {name}'s agents do, how well, and what it costs.",
-        (
-            stat("Spent in 24 hours", f"{DOMAIN_COST_24H.name}{mine}", "currencyUSD"),
-            stat(
-                "Spent of the month's budget",
-                f"{DOMAIN_BUDGET_USED.name}{mine}",
-                "percentunit",
-                steps=_SPENT,
-                runbook="budget-burn",
-            ),
-            stat(
-                "Success rate, 7 days",
-                _ratio(GOOD_7D, ENDED_7D, mine),
-                "percentunit",
-                steps=((0, RED), (0.9, ORANGE), (0.95, GREEN)),
-                runbook="quality-regression",
-            ),
-            stat(
-                "Alerts that fire",
-                f'count(ALERTS{{domain="{name}", alertstate="firing"}}) or vector(0)',
-                steps=((0, GREEN), (1, RED)),
-            ),
-            Panel(
-                "Busy, last five minutes",
-                "bars",
-                (Query(f"{BUSY.name}{mine}", "{{agent_role}}"),),
-                "percentunit",
-                _LOAD,
-                _SATURATED,
-                most=1,
-                runbook="latency-spike",
-            ),
-            Panel(
-                "Success rate, 24 hours, by skill",
-                "bars",
-                (Query(f"{SUCCESS_24H.name}{mine}", skill),),
-                "percentunit",
-                ((0, RED), (0.9, ORANGE), (0.95, GREEN)),
-                most=1,
-                runbook="quality-regression",
-                traces=True,
-            ),
-            Panel(
-                "95 % of executions end within",
-                "lines",
-                (Query(f"{P95.name}{mine}", skill),),
-                "s",
-                _SLOW,
-                runbook="latency-spike",
-                traces=True,
-            ),
-            Panel("Executions waiting", "lines", (Query(f"{QUEUE.name}{mine}", skill),)),
-            Panel(
-                "USD this month, by skill",
-                "bars",
-                (Query(f"{COST_MONTH.name}{mine}", skill),),
-                "currencyUSD",
-                ((0, BLUE),),
-                runbook="cost-spike",
-            ),
-            Panel(
-                "Spent of the month's budget, by skill",
-                "bars",
-                (Query(f"{BUDGET_USED.name}{mine}", skill),),
-                "percentunit",
-                _SPENT,
-                most=1,
-                runbook="budget-burn",
-            ),
-            Panel(
-                "Quota used",
-                "bars",
-                (Query(f"{used} / ({hard} > 0)", "{{resource}}"),),
-                "percentunit",
-                _SPENT,
-                most=1,
-                runbook="quota-nearly-used",
-            ),
-            Panel(
-                "Tokens a minute, by model",
-                "lines",
-                (
-                    Query(
-                        "sum by (model, token_type)"
-                        f" (rate({own.MODEL_TOKENS.name}{mine}[5m])) * 60",
-                        "{{model}} {{token_type}}",
-                    ),
-                ),
-            ),
-        ),
-        since="now-24h",
-    )
-
-
-COMMON = (activity(), quality(), cost(), slo())
-"""Those that exist once."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aspora import names
 from aspora.models import Domain
-from aspora.observe import dashboards
+from aspora.observe import owners_dashboards as dashboards
 from aspora.observe.alerts import runbook_url
 from aspora.observe.boards import DOMAIN_VARIABLE, Board, Panel, State
 from aspora.observe.records import BUSY

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from aspora import names
-from aspora.observe import dashboards as boards
+from aspora.observe import owners_dashboards as boards
+from aspora.observe.dashboards import worse_down, worse_up
 from aspora.observe.grafana import DATASOURCE
 from aspora.observe.skill_alerts import LATENCY_SECONDS
 from tests.core import ROOT, python, repository
@@ -101,9 +102,9 @@ def test_a_measure_of_quality_has_its_words(measure: str, words: list[str]) -> N
 
 def test_the_brief_s_examples_get_the_brief_s_words() -> None:
     """Its panel 2: confidence 0.87 down by 0.05 is DECLINING, hallucinations up by 0.4 CRITICAL."""
-    declining = boards._worse_down()[1]
+    declining = worse_down()[1]
     assert declining.low == -0.05
-    assert boards._worse_up()[-1].low == 0.004
+    assert worse_up()[-1].low == 0.004
 
 
 def test_slow_is_what_the_alert_calls_slow() -> None:

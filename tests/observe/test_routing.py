@@ -73,7 +73,9 @@ def test_every_key_is_a_named_secret_that_is_read() -> None:
     assert used == set(given) == {*ALERTING, SMTP_PASSWORD, "slack-url"}
     read = {each["remoteRef"]["key"] for each in secret["spec"]["data"]}
     asked = {s.name: s.source for s in named_secrets(repository(), mailed())}
-    assert read == {f"aspora/prod/platform/alerting/{key}" for key in (*ALERTING, SMTP_PASSWORD)}
+    assert read == {
+        f"aspora/prod/platform/observability/{key}" for key in (*ALERTING, SMTP_PASSWORD)
+    }
     assert {asked[name] for name in read} == {"asked"}
     plain = [value for value in given.values() if "{{" not in value]
     assert plain == ["https://slack.com/api/chat.postMessage"]

@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null)
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview validate test test-fast check format bench docs lock clean
+.PHONY: help up down status preview validate test test-fast check format bench docs lock clean observability-tools
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench: $(VENV)/.dev ## Measure: 1,000 skills, validate, memory; prints ratios
 
 docs: $(VENV)/.dev ## Write the generated reference pages and schemas
 	$(BIN)/python -m aspora.docs
+
+observability-tools: $(VENV)/.runtime ## promtool, prometheus and amtool, for the tests of rules and routes
+	$(BIN)/python -m local.toolchain.optional
 
 lock: ## Pin the requirements anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

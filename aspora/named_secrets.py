@@ -35,6 +35,29 @@ ENDPOINT_PROPERTIES = {
 """What an endpoint secret holds, as one JSON object, and the variable a pod gets each as."""
 
 
+ALERTING = {
+    "pagerduty-routing-key": "integration key of PagerDuty's Events API v2",
+    "slack-token": "bot token of Slack with chat:write in the alerts' channels",
+    "dead-mans-switch-url": "address of the service that waits for the alert that always fires",
+}
+"""What Alertmanager needs to tell people, by the key in its Secret."""
+SMTP_PASSWORD = "smtp-password"  # noqa: S105 - the name of a key
+"""Beside them where alerts are mailed: the password of Amazon SES's SMTP user."""
+
+
+def alerting_keys(settings: StackSettings) -> dict[str, str]:
+    """The keys of Alertmanager's Secret and what each is; none without an account."""
+    if settings.aws is None:
+        return {}
+    mailed = settings.aws.spending.smtp_user is not None
+    return ALERTING | ({SMTP_PASSWORD: "password of the SMTP user of alerts"} if mailed else {})
+
+
+def alerting_secret(settings: StackSettings, key: str) -> str:
+    """Where one of Alertmanager's keys stands."""
+    return names.secret_path(settings.environment, names.PLATFORM_OWNER, "observability", key)
+
+
 def model_gateway_key(settings: StackSettings, domain: str, workload: str) -> str:
     """Where a skill's key for the model gateway stands."""
     return names.secret_path(settings.environment, domain, "model-gateway", workload)
@@ -53,6 +76,10 @@ def openrouter_key(settings: StackSettings, domain: str) -> str:
 def named_secrets(domains: Sequence[Domain], settings: StackSettings) -> tuple[NamedSecret, ...]:
     """All of them, domain by domain; the endpoints only where the stack has databases."""
     found = [secret for domain in domains for secret in _of_domain(domain, settings)]
+    found += [
+        NamedSecret(alerting_secret(settings, key), "asked", purpose)
+        for key, purpose in alerting_keys(settings).items()
+    ]
     if settings.aws is not None:
         endpoint = database_endpoint(settings, names.PLATFORM_OWNER)
         found.append(NamedSecret(endpoint, "pulumi", "host and port of the platform's databases"))

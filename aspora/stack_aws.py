@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from aspora.fields import Checked, Cidr, Flag, Host, Model, Usd, named, whole
+from aspora.fields import Checked, Cidr, Flag, Host, Model, Text, Usd, named, whole
 from aspora.problems import found
 
 AccountId = Annotated[str, named(r"^\d{12}$", "AWS account ID of 12 digits", '"111122223333"')]
@@ -244,7 +244,14 @@ class Spending(Model):
         " a day after the first run: before, AWS does not know the tags and refuses.",
     )
     emails: tuple[Email, ...] = Field(
-        min_length=1, description="Who is told at 80 % forecast and 100 % spent."
+        min_length=1,
+        description="Who is told at 80 % forecast and 100 % spent, and of alerts about cost.",
+    )
+    smtp_user: Text | None = Field(
+        None,
+        description="The Amazon SES SMTP user that alerts are mailed as, an access key ID; without"
+        " it alerts about cost go to Slack alone.",
+        examples=["AKIAIOSFODNN7EXAMPLE"],
     )
 
 

@@ -21,6 +21,7 @@ START = ("-c", "pass")
 RENDER = ("-m", "aspora", "render", "--stack", "staging", "--format", "json")
 VALIDATE = ("-m", "aspora", "validate", "--stack", "staging")
 PROGRAM = ("-m", "benchmarks.program")
+OBSERVE = ("-m", "benchmarks.observe")
 
 
 @dataclass
@@ -100,8 +101,9 @@ def main() -> None:
         )
         thousand.seconds, thousand.megabytes = 1.5, 500
         checked = Case("validate 1,000 skills", VALIDATE, roots[50])
+        observed = Case("rules and dashboards of 1,000 skills", OBSERVE, roots[50], seconds=2)
         program = Case("staging's program, no engine", PROGRAM, ROOT, seconds=3)
-        cases = [start, own, empty, hundred, thousand, huge, checked, program]
+        cases = [start, own, empty, hundred, thousand, huge, checked, observed, program]
         for _ in range(runs):
             for case in cases:
                 case.run()

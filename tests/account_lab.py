@@ -26,7 +26,7 @@ from moto import mock_aws
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
-from aspora import cli
+from aspora import cli, named_secrets
 from aspora.stack import StackSettings
 from infra.aws_account import Account, who
 from infra.aws_session import Aws, AwsError
@@ -180,9 +180,12 @@ VALUE = "sk-or-v1-0123456789abcdef"
 ASPECTS = ", ".join(aspect.what for aspect in buckets.ASPECTS)
 """What the line of a new bucket lists."""
 TARBALL = b"runsc, as far as this test goes"
+ALERTING = {f"aspora/staging/platform/observability/{key}": VALUE for key in named_secrets.ALERTING}
+"""What Alertmanager tells people with."""
+ALERTING_PURPOSES = dict(zip(ALERTING, named_secrets.ALERTING.values(), strict=True))
 SHA256 = hashlib.sha256(TARBALL).hexdigest()
-MADE = ["found", *["made"] * 7, "made", "made"]
-"""Account, two keys, two buckets, runsc, two service roles, two secrets."""
+MADE = ["found", *["made"] * 7, *["made"] * 5]
+"""Account, two keys, two buckets, runsc, two service roles, two secrets, three of alerts."""
 
 
 @pytest.fixture
@@ -250,7 +253,7 @@ def everything(
     """The whole command, with the tarball and the one value it needs."""
 
     def run() -> tuple[int, list[str], str]:
-        pipe(monkeypatch, json.dumps({OPENROUTER: VALUE}).encode())
+        pipe(monkeypatch, json.dumps({OPENROUTER: VALUE, **ALERTING}).encode())
         return aspora(
             *("bootstrap", "--stack", "staging", "--secrets-from", "-"),
             *("--gvisor", "runsc.tar.bz2"),

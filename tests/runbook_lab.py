@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aspora.named_secrets import named_secrets
+from aspora.observe.rules import ALERTS
 from aspora.registered import Registered, aws_resources
 from aspora.render import Object, render
 from infra.aws_account import Account
@@ -22,8 +23,12 @@ from tests.pages import blocks, prose, spans
 
 FOLDER = ROOT / "docs/runbooks"
 INDEX = FOLDER / "README.md"
-RUNBOOKS = tuple(page for page in sorted(FOLDER.glob("*.md")) if page != INDEX)
-PAGES = (INDEX, *RUNBOOKS)
+ALERT_RUNBOOKS = tuple(FOLDER / f"{name}.md" for name in sorted({a.runbook for a in ALERTS}))
+"""Those that an alert links to: shorter, for one who was woken."""
+RUNBOOKS = tuple(
+    page for page in sorted(FOLDER.glob("*.md")) if page not in (INDEX, *ALERT_RUNBOOKS)
+)
+PAGES = (INDEX, *RUNBOOKS, *ALERT_RUNBOOKS)
 STACKS = ("staging", "prod")
 PROGRAMS = ("aspora", "pulumi", "aws", "kubectl", "jq", "psql", "sha256sum", "sort")
 _SHELL = re.compile(r"[|;>&]+")

@@ -16,6 +16,7 @@ from infra.bootstrap.linked_roles import SERVICES
 from infra.bootstrap.outcome import Run
 from tests import account_lab as lab
 from tests.account_lab import (
+    ALERTING_PURPOSES,
     ARN,
     ASPECTS,
     GATEWAY,
@@ -64,6 +65,10 @@ def test_a_dry_run_says_everything_and_makes_nothing(
         ),
         f"missing       secret {OPENROUTER}: pets's key at OpenRouter: no value was given",
         f"would make    secret {GATEWAY}: pets/vet/advise's key at the model gateway",
+        *(
+            f"missing       secret {name}: {purpose}: no value was given"
+            for name, purpose in ALERTING_PURPOSES.items()
+        ),
         f"pulumi login 's3://{STATE}?region={REGION}'",
         f"pulumi stack init staging --secrets-provider='awskms://{PULUMI_KEY}?region={REGION}'",
         "aspora doctor --stack staging",
@@ -92,7 +97,7 @@ def test_the_second_run_finds_everything_and_changes_nothing(
     aws.calls.clear()
     code, out, _ = everything()
     # A value that was given again is not taken without --replace, and that is said.
-    assert (code, states(out)) == (0, ["found"] * 8 + ["kept", "found"])
+    assert (code, states(out)) == (0, ["found"] * 8 + ["kept", "found"] + ["kept"] * 3)
     assert aws.changes == []
 
 

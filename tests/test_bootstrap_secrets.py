@@ -17,6 +17,8 @@ from infra.bootstrap.outcome import Outcome
 from infra.bootstrap.secret_store import GENERATED_BYTES, ensure_secrets
 from tests import account_lab as lab
 from tests.account_lab import (
+    ALERTING,
+    ALERTING_PURPOSES,
     GATEWAY,
     OPENROUTER,
     SECRETS_KEY,
@@ -182,12 +184,13 @@ def test_on_a_terminal_values_are_asked_for_and_hidden(
     asked = person(monkeypatch, hidden=f" {VALUE} ")
     _, out, err = aspora("bootstrap", "--stack", "staging")
     assert [question.strip() for question in asked] == [
-        f"{OPENROUTER} (pets's key at OpenRouter), empty to skip:"
+        f"{OPENROUTER} (pets's key at OpenRouter), empty to skip:",
+        *(f"{name} ({purpose}), empty to skip:" for name, purpose in ALERTING_PURPOSES.items()),
     ]
     assert value_of(OPENROUTER) == VALUE
     assert VALUE not in "\n".join(out) + err
     aspora("bootstrap", "--stack", "staging")
-    assert len(asked) == 1
+    assert len(asked) == 1 + len(ALERTING)
 
 
 def test_an_empty_answer_skips(
@@ -232,9 +235,9 @@ def test_the_local_platform_fills_them_without_asking(aws: Script, tmp_path: Pat
             fill_asked_with=lambda _: "simulated",
         )
 
-    assert [outcome.state for outcome in ensure()] == ["made", "made"]
+    assert [outcome.state for outcome in ensure()] == ["made"] * 5
     assert value_of(OPENROUTER) == "simulated"
-    assert [outcome.state for outcome in ensure()] == ["found", "found"]
+    assert [outcome.state for outcome in ensure()] == ["found"] * 5
 
 
 def test_without_anybody_to_ask_nothing_is_invented(aws: Script, tmp_path: Path) -> None:
@@ -242,7 +245,7 @@ def test_without_anybody_to_ask_nothing_is_invented(aws: Script, tmp_path: Path)
     done = ensure_secrets(
         api("secretsmanager"), wanted, settings=staging(), kms_key=None, values={}
     )
-    assert [outcome.state for outcome in done] == ["missing", "made"]
+    assert [outcome.state for outcome in done] == ["missing", "made", *["missing"] * 3]
 
 
 # -- values stay where they belong --------------------------------------------------------------

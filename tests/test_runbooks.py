@@ -15,11 +15,13 @@ from botocore.model import OperationModel
 
 from aspora.cli import COMMANDS, LazyGroup
 from aspora.model_keys import field_at
+from aspora.observe.rules import ALERTS
 from aspora.render.nodes import POOLS
 from aspora.stack import StackSettings
 from infra.program import VERSION_OUTPUT
 from tests.pages import blocks, prose, spans, table
 from tests.runbook_lab import (
+    ALERT_RUNBOOKS,
     INDEX,
     PAGES,
     PROGRAMS,
@@ -43,6 +45,7 @@ SECTIONS = [
     "Going back",
     "Only a real account proves",
 ]
+ALERT_SECTIONS = ["What fired", "What users notice", "Look", "Mend", "Quiet again when"]
 MADE_BY_HAND = {
     "aspora-prod-postgres-restored",
     "aspora-prod-postgres-damaged",
@@ -67,6 +70,22 @@ def test_the_index_lists_every_runbook() -> None:
     ]
     listed = {row[0] for row in table(INDEX, "Runbook")}
     assert listed == {f"[{page.name}]({page.name})" for page in RUNBOOKS}
+
+
+def test_the_index_lists_every_alert_with_its_runbook() -> None:
+    listed = {row[0].strip("`"): row[1] for row in table(INDEX, "Alert")}
+    assert listed == {a.name: f"[{a.runbook}.md]({a.runbook}.md)" for a in ALERTS}
+
+
+@pytest.mark.parametrize("page", ALERT_RUNBOOKS, ids=lambda page: page.stem)
+def test_an_alert_s_runbook_names_its_alerts_and_is_short(page: Path) -> None:
+    text = page.read_text("utf-8")
+    lines = text.splitlines()
+    assert [line[3:] for line in lines if line.startswith("## ")] == ALERT_SECTIONS
+    assert 10 <= len(lines) <= 40
+    fired = text.partition("## What fired\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(\w+)`", fired))
+    assert named == {alert.name for alert in ALERTS if alert.runbook == page.stem}
 
 
 @each_runbook

@@ -18,7 +18,6 @@ from aspora.render import (
     mesh,
     pods,
     secrets,
-    services,
     system,
     workloads,
 )
@@ -87,13 +86,16 @@ class Rendered:
 
 def render(domains: Sequence[Domain], settings: StackSettings) -> Rendered:
     """All objects of `domains` on the stack; the domains must have passed validation."""
+    # The services' modules take their objects' heads from this package: here, not above.
+    from aspora.render.services import service_objects
+
     resolved = [(domain, _resolved(domain, settings)) for domain in domains]
     callers = _callers(resolved)
     return Rendered(
         tuple(cluster.cluster_objects(settings)),
         tuple(_domain(domain, skills, callers, settings) for domain, skills in resolved),
         tuple(system.system_policies(settings)),
-        services.service_objects(domains, settings),
+        service_objects(domains, settings),
     )
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from aspora.models import Domain
+from aspora.observe.grafana import config_maps
+from aspora.observe.routing import routing
+from aspora.observe.rules import rules
 from aspora.render.objects import Object
 from aspora.stack import StackSettings
 
 Part = Callable[[Sequence[Domain], StackSettings], Iterable[Object]]
 
-PARTS: tuple[Part, ...] = ()
+PARTS: tuple[Part, ...] = (rules, routing, config_maps)
 
 
 def service_objects(domains: Sequence[Domain], settings: StackSettings) -> tuple[Object, ...]:

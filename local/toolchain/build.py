@@ -34,6 +34,7 @@ def build(
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [
         *(str(go.program), "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"),
+        *(("-tags", tool.tags) if tool.tags else ()),
         *("-ldflags", f"-s -w {tool.ldflags}".strip(), "-o", str(program), tool.package),
     ]
     with log.open("w", encoding="utf-8") as sink:

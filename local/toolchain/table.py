@@ -15,6 +15,8 @@ KUBERNETES = "1.37.2"  # next: kubernetes.io/releases
 KWOK = "0.8.0"  # next: github.com/kubernetes-sigs/kwok/releases
 PULUMI = "3.230.0"  # next: github.com/pulumi/pulumi/releases
 OTELCOL = "0.158.0"  # next: github.com/open-telemetry/opentelemetry-collector-releases/releases
+PROMETHEUS = "3.16.0"  # next: github.com/prometheus/prometheus/releases
+ALERTMANAGER = "0.35.0"  # next: github.com/prometheus/alertmanager/releases
 
 System = tuple[str, str]  # operating system and processor, in Go's words
 
@@ -37,7 +39,8 @@ class Tool:
     """One program: its version and how it is downloaded or built.
 
     `module` is a folder of local/tools, `package` what is built in it. `version_arguments` make
-    the program print its version. A system that is missing in `downloads` is always built for.
+    the program print its version, `tags` are those of `go build`. A system that is missing in
+    `downloads` is always built for.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Tool:
     module: str
     package: str
     ldflags: str = ""
+    tags: str = ""
     version_arguments: tuple[str, ...] = ("--version",)
     downloads: Mapping[System, Download] = field(default_factory=dict)
 
@@ -140,5 +144,36 @@ TOOLS: Mapping[str, Tool] = {
 # is built, so that what tests run is what go.mod pins.
 _OTELCOL = Tool(name="otelcol", version=OTELCOL, module="otelcol", package=".")
 
-OPTIONAL: Mapping[str, Tool] = {tool.name: tool for tool in (_OTELCOL,)}
+
+def _prometheus(name: str, project: str, version: str) -> Tool:
+    """A program of the Prometheus project; `remove_all_sd` leaves out the discovery of targets in
+    two dozen clouds, which nothing here uses."""
+    release = f"https://github.com/prometheus/{project}/releases/download/v{version}"
+    return Tool(
+        name=name,
+        version=version,
+        module=project,
+        package=f"github.com/prometheus/{project}/cmd/{name}",
+        ldflags=f"-X github.com/prometheus/common/version.Version={version}",
+        tags="remove_all_sd" if project == "prometheus" else "",
+        downloads={
+            ("linux", cpu): Download(
+                url=f"{release}/{project}-{version}.linux-{cpu}.tar.gz",
+                checksums=f"{release}/sha256sums.txt",
+                member=f"{project}-{version}.linux-{cpu}/{name}",
+            )
+            for cpu in ("amd64", "arm64")
+        },
+    )
+
+
+OPTIONAL: Mapping[str, Tool] = {
+    tool.name: tool
+    for tool in (
+        _OTELCOL,
+        _prometheus("promtool", "prometheus", PROMETHEUS),
+        _prometheus("prometheus", "prometheus", PROMETHEUS),
+        _prometheus("amtool", "alertmanager", ALERTMANAGER),
+    )
+}
 """Programs that the local platform does without: tests use them where they have been made."""

@@ -1,0 +1,1 @@
+"""What tells people: recording rules, alerts, their routes, and dashboards."""

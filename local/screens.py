@@ -37,6 +37,9 @@ def show_changes(outcome: Outcome) -> None:
         )
     click.echo(f"custom resources: {outcome.definitions.source}", err=True)
     click.echo("providers: stand-ins for Pulumi's kubernetes and aws (local/providers)", err=True)
+    from local.report import not_installed
+
+    click.echo(f"not installed here: {len(not_installed())} Helm releases", err=True)
 
 
 def show_preview(outcome: Outcome) -> None:
@@ -138,6 +141,12 @@ def _footer(found: Status, *, unfinished: bool) -> list[str]:
         f"AWS         {found.aws} (moto)",
         f"kubeconfig  {found.kubeconfig}",
         *textwrap.wrap(f"simulated   {found.simulated}", 80, subsequent_indent=" " * 12),
+        *textwrap.wrap(
+            f"not installed, as their webhooks need real pods: {', '.join(found.not_installed)}",
+            80,
+            subsequent_indent=" " * 12,
+            break_on_hyphens=False,
+        ),
         "",
         "Look further:",
         f"  export KUBECONFIG={found.kubeconfig}; kubectl get pods -A -l domain",

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from aspora.models import Domain
+from aspora.render import sandboxes
 from aspora.render.objects import Object
 from aspora.stack import StackSettings
 
 Part = Callable[[Sequence[Domain], StackSettings], Iterable[Object]]
 
-PARTS: tuple[Part, ...] = ()
+PARTS: tuple[Part, ...] = (sandboxes.objects,)
 
 
 def service_objects(domains: Sequence[Domain], settings: StackSettings) -> tuple[Object, ...]:

@@ -141,12 +141,7 @@ def _footer(found: Status, *, unfinished: bool) -> list[str]:
         f"AWS         {found.aws} (moto)",
         f"kubeconfig  {found.kubeconfig}",
         *textwrap.wrap(f"simulated   {found.simulated}", 80, subsequent_indent=" " * 12),
-        *textwrap.wrap(
-            f"not installed, as their webhooks need real pods: {', '.join(found.not_installed)}",
-            80,
-            subsequent_indent=" " * 12,
-            break_on_hyphens=False,
-        ),
+        *_not_installed(found),
         "",
         "Look further:",
         f"  export KUBECONFIG={found.kubeconfig}; kubectl get pods -A -l domain",
@@ -158,6 +153,15 @@ def _footer(found: Status, *, unfinished: bool) -> list[str]:
             0, f"the last `{simulation.command('up', found.stack)}` did not finish; run it again"
         )
     return lines
+
+
+def _not_installed(found: Status) -> list[str]:
+    """The Helm releases: their webhooks need real pods."""
+    if not found.not_installed:
+        return []
+    names = ", ".join(found.not_installed)
+    text = f"not there   Helm releases, whose webhooks need real pods: {names}"
+    return textwrap.wrap(text, 80, subsequent_indent=" " * 12, break_on_hyphens=False)
 
 
 def _simulated(found: Status) -> list[str]:

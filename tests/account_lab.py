@@ -27,6 +27,7 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
 from aspora import cli
+from aspora.services.secrets import GENERATED
 from aspora.stack import StackSettings
 from infra.aws_account import Account, who
 from infra.aws_session import Aws, AwsError
@@ -181,8 +182,8 @@ ASPECTS = ", ".join(aspect.what for aspect in buckets.ASPECTS)
 """What the line of a new bucket lists."""
 TARBALL = b"runsc, as far as this test goes"
 SHA256 = hashlib.sha256(TARBALL).hexdigest()
-MADE = ["found", *["made"] * 7, "made", "made"]
-"""Account, two keys, two buckets, runsc, two service roles, two secrets."""
+MADE = ["found", *["made"] * 7, "made", "made", *["made"] * len(GENERATED)]
+"""Account, two keys, two buckets, runsc, two service roles, two secrets, the platform's own."""
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aspora.services.secrets import GENERATED, generated
 from infra.aws_account import who
 from infra.aws_session import Aws
 from infra.bootstrap import buckets, keys
@@ -64,6 +65,7 @@ def test_a_dry_run_says_everything_and_makes_nothing(
         ),
         f"missing       secret {OPENROUTER}: pets's key at OpenRouter: no value was given",
         f"would make    secret {GATEWAY}: pets/vet/advise's key at the model gateway",
+        *(f"would make    secret {name}: {why}" for name, why in generated(staging())),
         f"pulumi login 's3://{STATE}?region={REGION}'",
         f"pulumi stack init staging --secrets-provider='awskms://{PULUMI_KEY}?region={REGION}'",
         "aspora doctor --stack staging",
@@ -92,7 +94,10 @@ def test_the_second_run_finds_everything_and_changes_nothing(
     aws.calls.clear()
     code, out, _ = everything()
     # A value that was given again is not taken without --replace, and that is said.
-    assert (code, states(out)) == (0, ["found"] * 8 + ["kept", "found"])
+    assert (code, states(out)) == (
+        0,
+        ["found"] * 8 + ["kept", "found"] + ["found"] * len(GENERATED),
+    )
     assert aws.changes == []
 
 

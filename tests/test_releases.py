@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -173,7 +173,7 @@ def test_a_chart_knows_every_value_that_we_set(stack: str, name: str) -> None:
 
 
 def test_which_charts_were_looked_at_and_in_which_version(
-    record_property: pytest.RecordProperty,
+    record_property: Callable[[str, object], None],
 ) -> None:
     assert {found.name for found in PINS} - set(charts.FILES) == UNCHECKED
     looked = {
@@ -190,7 +190,7 @@ def test_which_charts_were_looked_at_and_in_which_version(
 
 
 def test_the_check_of_values_itself() -> None:
-    known = {"a": {"b": 1, "free": {}}, "list": [], "text": "x", "none": None}
+    known: dict[str, Any] = {"a": {"b": 1, "free": {}}, "list": [], "text": "x", "none": None}
     ours = {"a": {"b": 2, "c": 3, "free": {"any": 1}}, "d": 4, "text": {"e": 5}, "none": {"f": 6}}
     assert list(charts.unknown(ours, known, frozenset())) == [
         "a.c",

@@ -60,8 +60,8 @@ def objects(settings: StackSettings) -> list[Object]:
         _account(),
         _keepers(count),
         _clickhouse(count),
-        _databases(),
-        _backup(settings),
+        _databases(count),
+        _backup(settings, count),
         *_mysql(count),
         *_budgets(count),
     ]
@@ -83,7 +83,7 @@ def _keepers(count: Size) -> Object:
             "replicas": KEEPERS if count.several else 1,
             "labels": labels("clickhouse-keeper"),
             "dataVolumeClaimSpec": _claim("10Gi"),
-            "podTemplate": _pod("clickhouse-keeper"),
+            "podTemplate": _pod("clickhouse-keeper", count),
             "containerTemplate": _container(
                 "clickhouse/clickhouse-keeper", resources("50m", "256Mi", "1Gi")
             ),
@@ -93,7 +93,7 @@ def _keepers(count: Size) -> Object:
 
 
 def _clickhouse(count: Size) -> Object:
-    amount = resources(count.pick("200m", "2"), count.pick("2Gi", "8Gi"), count.pick("4Gi", "8Gi"))
+    amount = resources(count.pick("100m", "2"), count.pick("1Gi", "8Gi"), count.pick("4Gi", "8Gi"))
     secret = [from_secret(_variable(user), "clickhouse", user) for user in CLICKHOUSE_USERS]
     return _head(CLICKHOUSE_API, "ClickHouseCluster", CLICKHOUSE) | {
         "spec": {
@@ -102,7 +102,7 @@ def _clickhouse(count: Size) -> Object:
             "keeperClusterRef": {"name": CLICKHOUSE},
             "labels": labels("clickhouse"),
             "dataVolumeClaimSpec": _claim(count.pick("30Gi", "200Gi")),
-            "podTemplate": _pod("clickhouse") | {"serviceAccountName": "clickhouse"},
+            "podTemplate": _pod("clickhouse", count) | {"serviceAccountName": "clickhouse"},
             "containerTemplate": _container("clickhouse/clickhouse-server", amount)
             | {"env": secret},
             "settings": {
@@ -144,9 +144,9 @@ def _claim(size_gib: str) -> Object:
     }
 
 
-def _pod(service: str) -> Object:
+def _pod(service: str, count: Size) -> Object:
     return {
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "securityContext": POD_SECURITY | {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER},
         "topologySpreadConstraints": spread(labels(service)),
     }
@@ -160,27 +160,27 @@ def _container(image: str, amount: Object) -> Object:
     }
 
 
-def _databases() -> Object:
+def _databases(count: Size) -> Object:
     """Makes the databases that are not there, then is gone; it waits until ClickHouse answers."""
     made = "; ".join(
         f"CREATE DATABASE IF NOT EXISTS {name} ON CLUSTER default"
         for name in CLICKHOUSE_USERS.values()
         if name != "default"
     )
-    template = _client("databases", [*CLIENT, f"--query={made}"])
+    template = _client(count, "databases", [*CLIENT, f"--query={made}"])
     return _head("batch/v1", "Job", "clickhouse-databases", SKIP_AWAIT) | {
         "spec": {"backoffLimit": 60, "template": template}
     }
 
 
-def _backup(settings: StackSettings) -> Object:
+def _backup(settings: StackSettings, count: Size) -> Object:
     """A whole one every Sunday; S3 drops those that are five weeks old."""
     bucket = names.bucket(_prefix(settings), "artifacts")
     place = f"https://{bucket}.s3.{settings.region}.amazonaws.com/"
     what = ", ".join(f"DATABASE {name}" for name in CLICKHOUSE_USERS.values())
     # The date is the shell's: a name of its own for each backup.
     query = f"BACKUP {what} TO S3('{place}{platform_prefix(CLICKHOUSE_BACKUPS)}$(date +%F)/')"
-    template = _client("backup", ["/bin/sh", "-c", f'{" ".join(CLIENT)} --query="{query}"'])
+    template = _client(count, "backup", ["/bin/sh", "-c", f'{" ".join(CLIENT)} --query="{query}"'])
     job = {"backoffLimit": 2, "activeDeadlineSeconds": 6 * 3600, "template": template}
     return _head("batch/v1", "CronJob", "clickhouse-backup") | {
         "spec": {
@@ -196,7 +196,7 @@ def _prefix(settings: StackSettings) -> str:
     return settings.aws.bucket_prefix if settings.aws else f"aspora-{settings.environment}"
 
 
-def _client(name: str, command: list[str]) -> Object:
+def _client(count: Size, name: str, command: list[str]) -> Object:
     """A pod that tells ClickHouse something as its administrator."""
     container: Object = {
         "name": name,
@@ -210,7 +210,7 @@ def _client(name: str, command: list[str]) -> Object:
         "restartPolicy": "OnFailure",
         "automountServiceAccountToken": False,
         "priorityClassName": STANDARD,
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "securityContext": POD_SECURITY | {"runAsUser": USER},
         "containers": [container],
     }
@@ -264,7 +264,7 @@ def _mysql_pod(count: Size) -> Object:
     return {
         "automountServiceAccountToken": False,
         "priorityClassName": STANDARD,
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "securityContext": POD_SECURITY
         | {"runAsUser": MYSQL_USER, "runAsGroup": MYSQL_USER, "fsGroup": MYSQL_USER},
         "containers": [container],

@@ -89,6 +89,7 @@ def _bound(kind: str, namespace: str | None) -> Object:
 
 
 def _deployment(settings: StackSettings) -> Object:
+    count = size(settings)
     container: Object = {
         "name": NAME,
         "image": IMAGE,
@@ -109,14 +110,14 @@ def _deployment(settings: StackSettings) -> Object:
     pod: Object = {
         "serviceAccountName": NAME,
         "priorityClassName": CRITICAL,
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "topologySpreadConstraints": spread(LABELS),
         "securityContext": POD_SECURITY,
         "containers": [container],
     }
     return _head("apps/v1", "Deployment") | {
         "spec": {
-            "replicas": size(settings).replicas,
+            "replicas": count.replicas,
             "selector": {"matchLabels": LABELS},
             "template": {"metadata": {"labels": LABELS}, "spec": pod},
         }

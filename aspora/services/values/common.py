@@ -61,9 +61,13 @@ def labels(service: str) -> dict[str, str]:
     return {names.SERVICE_LABEL: service}
 
 
-def placed() -> dict[str, str]:
-    """The nodes of the platform's services; their pool has no taint to tolerate."""
-    return dict(names.PLATFORM_POOL_LABELS)
+def placed(count: Size) -> dict[str, str]:
+    """The nodes of the platform's services, whose pool has no taint to tolerate.
+
+    A small stack gives them none of their own: they fill the system nodes first, and only gVisor's
+    nodes, which are tainted, stay closed to them.
+    """
+    return dict(names.PLATFORM_POOL_LABELS) if count.several else {}
 
 
 def spread(match: dict[str, str]) -> list[Values]:

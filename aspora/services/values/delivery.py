@@ -24,12 +24,12 @@ def keda(settings: StackSettings) -> Values:
     return {
         "crds": {"install": False},
         "priorityClassName": CRITICAL,
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "operator": {"replicaCount": count.replicas},
         "metricsServer": {"replicaCount": count.replicas},
         "webhooks": {"replicaCount": count.replicas},
-        "podDisruptionBudget": dict.fromkeys(parts, budget),
-        "resources": {part: resources("50m", "128Mi", "512Mi") for part in parts},
+        "podDisruptionBudget": budgets,
+        "resources": {part: resources("20m", "64Mi", "512Mi") for part in parts},
         "podLabels": {part: labels("keda") for part in ("keda", "metricsAdapter", "webhooks")},
         "image": {"pullPolicy": "IfNotPresent"},
         "networkPolicy": {"enabled": False},
@@ -54,7 +54,7 @@ def argo_cd(settings: StackSettings) -> Values:
         "crds": {"install": False},
         "global": {
             "domain": f"argocd.{settings.aws.dns.private_zone if settings.aws else 'local'}",
-            "nodeSelector": placed(),
+            "nodeSelector": placed(count),
             "podLabels": labels("argo-cd"),
             "priorityClassName": STANDARD,
             "logging": {"format": "json"},
@@ -65,11 +65,12 @@ def argo_cd(settings: StackSettings) -> Values:
             "rbac": {"policy.default": ""},
         },
         "server": serving | {"resources": resources("50m", "128Mi", "512Mi")},
-        "repoServer": serving | {"resources": resources("50m", "256Mi", "1Gi")},
+        "repoServer": serving
+        | {"resources": resources("50m", count.pick("128Mi", "256Mi"), "1Gi")},
         "controller": {
             "replicas": 1,
             "metrics": metrics,
-            "resources": resources(count.pick("100m", "250m"), count.pick("384Mi", "1Gi"), "2Gi"),
+            "resources": resources(count.pick("100m", "250m"), count.pick("256Mi", "1Gi"), "2Gi"),
         },
         "redis": {"resources": resources("20m", "64Mi", "256Mi")},
         # Its password is the named secret's (aspora/services/secrets.py), not a job's.
@@ -93,7 +94,7 @@ def argo_rollouts(settings: StackSettings) -> Values:
             "replicas": count.replicas,
             "pdb": {"enabled": count.several, "minAvailable": 1} if count.several else {},
             "priorityClassName": CRITICAL,
-            "nodeSelector": placed(),
+            "nodeSelector": placed(count),
             "resources": resources("50m", "128Mi", "512Mi"),
             "metrics": {"enabled": True, "serviceMonitor": {"enabled": True}},
         },

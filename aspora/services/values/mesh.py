@@ -38,9 +38,9 @@ def istiod(settings: StackSettings) -> Values:
         "autoscaleMax": 5,
         "replicaCount": count.replicas,
         "pdb": {"minAvailable": 1},
-        "resources": resources(count.pick("100m", "500m"), count.pick("384Mi", "1Gi"), "2Gi"),
+        "resources": resources(count.pick("100m", "500m"), count.pick("256Mi", "1Gi"), "2Gi"),
         "seccompProfile": {"type": "RuntimeDefault"},
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "topologySpreadConstraints": spread({"app": "istiod"}),
         "podLabels": labels("istiod"),
         "cni": {"enabled": True},
@@ -49,7 +49,11 @@ def istiod(settings: StackSettings) -> Values:
             "priorityClassName": CRITICAL,
             "logAsJson": True,
             "nativeNftables": False,
-            "proxy": {"resources": resources("100m", "128Mi", "1Gi")},
+            "proxy": {
+                "resources": resources(
+                    count.pick("10m", "100m"), count.pick("48Mi", "128Mi"), "1Gi"
+                )
+            },
         },
         "meshConfig": {
             "enablePrometheusMerge": True,
@@ -139,7 +143,7 @@ def _gateway(
         "resources": resources(count.pick("100m", "250m"), "256Mi", "1Gi"),
         "securityContext": POD_SECURITY | user,
         "containerSecurityContext": CONTAINER_SECURITY | user,
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "topologySpreadConstraints": spread({"app": own_labels["app"]}),
         "serviceAccount": {"create": True, "name": name},
         # An LLM's answer may take minutes: streams end by themselves, not by a roll-out.

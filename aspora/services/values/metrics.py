@@ -37,11 +37,11 @@ def prometheus_stack(settings: StackSettings) -> Values:
         **{part: {"enabled": False} for part in absent},
         "prometheus": _prometheus(settings, count),
         "alertmanager": _alertmanager(count),
-        "prometheusOperator": _operator(),
+        "prometheusOperator": _operator(count),
         "grafana": _grafana(settings, count),
         "kube-state-metrics": {
             "priorityClassName": STANDARD,
-            "nodeSelector": placed(),
+            "nodeSelector": placed(count),
             "resources": resources("20m", "128Mi", "512Mi"),
             "metricLabelsAllowlist": [f"namespaces=[{names.DOMAIN_LABEL},{names.TEAM_LABEL}]"],
         },
@@ -75,9 +75,9 @@ def _prometheus(settings: StackSettings, count: Size) -> Values:
             "retention": RETENTION,
             "externalLabels": {"cluster": settings.cluster.name},
             "priorityClassName": CRITICAL,
-            "nodeSelector": placed(),
+            "nodeSelector": placed(count),
             "topologySpreadConstraints": spread({"app.kubernetes.io/name": "prometheus"}),
-            "resources": resources(count.pick("200m", "1"), count.pick("1Gi", "4Gi"), "6Gi"),
+            "resources": resources(count.pick("150m", "1"), count.pick("768Mi", "4Gi"), "6Gi"),
             "storageSpec": _volume(count.pick("20Gi", "100Gi")),
             **{f"{kind}SelectorNilUsesHelmValues": False for kind in everything},
         },
@@ -90,7 +90,7 @@ def _alertmanager(count: Size) -> Values:
         "alertmanagerSpec": {
             "replicas": count.replicas,
             "priorityClassName": CRITICAL,
-            "nodeSelector": placed(),
+            "nodeSelector": placed(count),
             "resources": resources("10m", "64Mi", "128Mi"),
             "storage": _volume("2Gi"),
             "alertmanagerConfigNamespaceSelector": {
@@ -102,9 +102,9 @@ def _alertmanager(count: Size) -> Values:
     }
 
 
-def _operator() -> Values:
+def _operator(count: Size) -> Values:
     return {
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "podLabels": labels("prometheus-operator"),
         "resources": resources("50m", "128Mi", "256Mi"),
         "prometheusConfigReloader": {"resources": resources("10m", "32Mi", "64Mi")},
@@ -119,7 +119,7 @@ def _grafana(settings: StackSettings, count: Size) -> Values:
         "replicas": count.replicas,
         "podDisruptionBudget": {"minAvailable": 1} if count.several else {},
         "priorityClassName": STANDARD,
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "resources": resources("50m", "192Mi", "512Mi"),
         "containerSecurityContext": CONTAINER_SECURITY,
         "securityContext": POD_SECURITY | {"runAsUser": 472, "runAsGroup": 472, "fsGroup": 472},
@@ -149,12 +149,13 @@ def _grafana(settings: StackSettings, count: Size) -> Values:
 
 def opencost(settings: StackSettings) -> Values:
     """Allocation by pod from Prometheus and AWS's list prices; its own pages are not served."""
+    count = size(settings)
     return {
         "priorityClassName": BATCH,
         "podLabels": labels("opencost"),
         "podSecurityContext": POD_SECURITY | {"runAsUser": 1001, "fsGroup": 1001},
         "opencost": {
-            "nodeSelector": placed(),
+            "nodeSelector": placed(count),
             "exporter": {
                 "replicas": 1,
                 "defaultClusterId": settings.cluster.name,

@@ -9,13 +9,15 @@ from aspora.stack import StackSettings
 
 def karpenter(settings: StackSettings) -> Values:
     """The queue is the one that AWS tells of interruptions (components/aws/nodes.py)."""
-    cluster = settings.cluster.name
+    cluster, count = settings.cluster.name, size(settings)
     return {
-        "replicas": size(settings).replicas,
+        "replicas": count.replicas,
         "priorityClassName": CLUSTER_CRITICAL,
         "nodeSelector": dict(names.SYSTEM_NODE_LABELS),
         "serviceAccount": {"name": "karpenter"},
-        "controller": {"resources": resources("200m", "512Mi", "1Gi")},
+        "controller": {
+            "resources": resources(count.pick("100m", "500m"), count.pick("256Mi", "1Gi"), "1Gi")
+        },
         "serviceMonitor": {"enabled": True},
         "settings": {
             "clusterName": cluster,

@@ -26,10 +26,10 @@ def cert_manager(settings: StackSettings) -> Values:
     }
     return common | {
         "crds": {"enabled": False},
-        "resources": resources("50m", "128Mi", "512Mi"),
-        "global": {"priorityClassName": CRITICAL, "nodeSelector": placed()},
+        "resources": resources("50m", "64Mi", "512Mi"),
+        "global": {"priorityClassName": CRITICAL, "nodeSelector": placed(count)},
         "webhook": common | {"resources": resources("20m", "64Mi", "128Mi")},
-        "cainjector": common | {"resources": resources("20m", "128Mi", "512Mi")},
+        "cainjector": common | {"resources": resources("20m", "64Mi", "512Mi")},
         "startupapicheck": {
             "podLabels": labels("cert-manager"),
             "resources": resources("10m", "32Mi", "64Mi"),
@@ -49,13 +49,13 @@ def external_secrets(settings: StackSettings) -> Values:
     return common | {
         "installCRDs": False,
         "leaderElect": True,
-        "resources": resources("50m", "128Mi", "512Mi"),
+        "resources": resources("50m", "64Mi", "512Mi"),
         "processClusterExternalSecret": False,
         "processClusterGenerator": False,
         "processClusterPushSecret": False,
         "processClusterStore": False,
         "processPushSecret": False,
-        "global": {"nodeSelector": placed(), "podLabels": labels("external-secrets")},
+        "global": {"nodeSelector": placed(count), "podLabels": labels("external-secrets")},
         "webhook": common | {"resources": resources("20m", "64Mi", "128Mi")},
         "certController": {
             "priorityClassName": CRITICAL,
@@ -67,6 +67,7 @@ def external_secrets(settings: StackSettings) -> Values:
 
 def external_dns(settings: StackSettings) -> Values:
     """Records of the stack's own two zones; it never deletes what it did not make."""
+    count = size(settings)
     zones = [settings.aws.dns.public_zone, settings.aws.dns.private_zone] if settings.aws else []
     return {
         "provider": {"name": "aws"},
@@ -78,7 +79,7 @@ def external_dns(settings: StackSettings) -> Values:
         "serviceAccount": {"create": True, "name": "external-dns"},
         "priorityClassName": STANDARD,
         "resources": resources("20m", "64Mi", "128Mi"),
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "podLabels": labels("external-dns"),
         "serviceMonitor": {"enabled": True},
     }

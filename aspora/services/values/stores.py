@@ -42,7 +42,7 @@ def valkey(settings: StackSettings) -> Values:
         # Its volume is held by one pod at a time.
         "deploymentStrategy": "Recreate",
         "priorityClassName": STANDARD,
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "podLabels": labels(VALKEY),
         "podSecurityContext": POD_SECURITY | {"runAsUser": _USER, "fsGroup": _USER},
         "resources": resources("50m", count.pick("128Mi", "512Mi"), count.pick("512Mi", "2Gi")),
@@ -52,14 +52,15 @@ def valkey(settings: StackSettings) -> Values:
 
 def clickhouse_operator(settings: StackSettings) -> Values:
     """It makes pods of ClickHouseCluster and KeeperCluster, and checks them by a webhook."""
+    count = size(settings)
     return {
         "crd": {"enable": False},
         "certManager": {"enable": True, "install": False},
         "webhook": {"enable": True},
         "prometheus": {"service_monitor": True},
         "manager": {
-            "replicas": size(settings).replicas,
-            "nodeSelector": placed(),
+            "replicas": count.replicas,
+            "nodeSelector": placed(count),
             "podSecurityContext": POD_SECURITY,
             "resources": resources("20m", "128Mi", "256Mi"),
         },

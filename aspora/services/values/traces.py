@@ -113,7 +113,7 @@ def _langfuse(settings: StackSettings, count: Size) -> Values:
         },
         "image": {"pullPolicy": "IfNotPresent"},
         "logging": {"format": "json"},
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "pod": {
             "labels": labels("langfuse"),
             "topologySpreadConstraints": spread(labels("langfuse")),
@@ -126,8 +126,10 @@ def _langfuse(settings: StackSettings, count: Size) -> Values:
             "automountServiceAccountToken": False,
         },
         "additionalEnv": _first_project(user),
-        "web": part | {"resources": resources("100m", count.pick("512Mi", "1Gi"), "2Gi")},
-        "worker": part | {"resources": resources("100m", count.pick("512Mi", "1Gi"), "2Gi")},
+        "web": part
+        | {"resources": resources(count.pick("50m", "100m"), count.pick("384Mi", "1Gi"), "2Gi")},
+        "worker": part
+        | {"resources": resources(count.pick("50m", "100m"), count.pick("384Mi", "1Gi"), "2Gi")},
     }
 
 
@@ -160,10 +162,10 @@ def opik(settings: StackSettings) -> Values:
         "demoDataJob": {"enabled": False},
         "chartMigration": {"enabled": False},
         "commonLabels": labels("opik"),
-        "nodeSelector": placed(),
+        "nodeSelector": placed(count),
         "component": {
             "backend": _opik_backend(settings, count),
-            "frontend": _opik_part(count, "frontend") | {"resources": resources("20m", "64Mi")},
+            "frontend": _opik_part(count, "frontend") | {"resources": resources("10m", "64Mi")},
             "python-backend": {"enabled": False},
         },
     }
@@ -184,7 +186,7 @@ def _opik_backend(settings: StackSettings, count: Size) -> Values:
     """Passwords are empty in the ConfigMap: the Secret comes after it, and the last one wins."""
     secret = ("ANALYTICS_DB_MIGRATIONS_PASS", "ANALYTICS_DB_PASS", "REDIS_URL", "STATE_DB_PASS")
     return _opik_part(count, "backend") | {
-        "resources": resources(count.pick("100m", "500m"), "1Gi", "2Gi"),
+        "resources": resources(count.pick("100m", "500m"), count.pick("768Mi", "1Gi"), "2Gi"),
         "waitForClickhouse": {
             "clickhouse": {"host": CLICKHOUSE_HOST, "port": CLICKHOUSE_HTTP_PORT}
         },
@@ -242,8 +244,8 @@ def phoenix(settings: StackSettings) -> Values:
         "persistence": {"enabled": False},
         "ingress": {"enabled": False},
         "service": {"type": "ClusterIP"},
-        "deployment": {"nodeSelector": placed(), "podLabels": labels("phoenix")},
-        "resources": resources("100m", count.pick("512Mi", "1Gi"), "2Gi"),
+        "deployment": {"nodeSelector": placed(count), "podLabels": labels("phoenix")},
+        "resources": resources(count.pick("50m", "100m"), count.pick("384Mi", "1Gi"), "2Gi"),
         "securityContext": {"container": {"enabled": True}, "pod": {"enabled": True}},
         "serviceAccount": {"create": True, "name": "phoenix"},
         "server": {

@@ -80,9 +80,13 @@ ARGO_CD_APPLICATION = Bundle(
 # github.com/prometheus-operator/prometheus-operator/releases
 PROMETHEUS = Bundle(
     "prometheus-operator",
-    "v0.93.0",
-    "https://github.com/prometheus-operator/prometheus-operator/releases/download/v0.93.0/stripped-down-crds.yaml",
+    "v0.94.0",
+    "https://github.com/prometheus-operator/prometheus-operator/releases/download/v0.94.0/stripped-down-crds.yaml",
 )
+# github.com/open-telemetry/opentelemetry-operator/releases
+OPENTELEMETRY_VERSION = "v0.158.0"
+# github.com/ClickHouse/clickhouse-operator/releases
+CLICKHOUSE_VERSION = "v0.0.5"
 # github.com/aws/karpenter-provider-aws/releases
 KARPENTER_VERSION = "v1.14.1"
 
@@ -92,6 +96,28 @@ def _karpenter(file: str) -> Bundle:
     url = f"https://raw.githubusercontent.com/aws/karpenter-provider-aws/{KARPENTER_VERSION}/pkg/apis/crds/{file}.yaml"
     return Bundle(f"karpenter-{file.rpartition('_')[2]}", KARPENTER_VERSION, url)
 
+
+def _opentelemetry(plural: str) -> Bundle:
+    """The operator publishes a file for each of its definitions."""
+    url = f"https://raw.githubusercontent.com/open-telemetry/opentelemetry-operator/{OPENTELEMETRY_VERSION}/config/crd/bases/opentelemetry.io_{plural}.yaml"
+    return Bundle(f"opentelemetry-{plural}", OPENTELEMETRY_VERSION, url)
+
+
+def _clickhouse(plural: str) -> Bundle:
+    """And so does ClickHouse's."""
+    url = f"https://raw.githubusercontent.com/ClickHouse/clickhouse-operator/{CLICKHOUSE_VERSION}/config/crd/bases/clickhouse.com_{plural}.yaml"
+    return Bundle(f"clickhouse-{plural}", CLICKHOUSE_VERSION, url)
+
+
+def _rollouts(file: str) -> Bundle:
+    """Argo Rollouts too; rollout-crd.yaml is above."""
+    url = f"https://raw.githubusercontent.com/argoproj/argo-rollouts/{ARGO_ROLLOUTS.version}/manifests/crds/{file}-crd.yaml"
+    return Bundle(f"argo-rollouts-{file}", ARGO_ROLLOUTS.version, url)
+
+
+INSTRUMENTATION = _opentelemetry("instrumentations")
+CLICKHOUSE_CLUSTER = _clickhouse("clickhouseclusters")
+CLICKHOUSE_KEEPER = _clickhouse("keeperclusters")
 
 KARPENTER_NODE_CLASS = _karpenter("karpenter.k8s.aws_ec2nodeclasses")
 KARPENTER_NODE_POOL = _karpenter("karpenter.sh_nodepools")
@@ -149,6 +175,15 @@ CUSTOM_KINDS: tuple[CustomKind, ...] = (
     _kind("argoproj.io", "v1alpha1", "Application", "applications", ARGO_CD_APPLICATION),
     _kind("argoproj.io", "v1alpha1", "Rollout", "rollouts", ARGO_ROLLOUTS),
     _kind("cert-manager.io", "v1", "Certificate", "certificates", CERT_MANAGER),
+    _cluster_kind("cert-manager.io", "v1", "ClusterIssuer", "clusterissuers", CERT_MANAGER),
+    _kind(
+        "clickhouse.com",
+        "v1alpha1",
+        "ClickHouseCluster",
+        "clickhouseclusters",
+        CLICKHOUSE_CLUSTER,
+    ),
+    _kind("clickhouse.com", "v1alpha1", "KeeperCluster", "keeperclusters", CLICKHOUSE_KEEPER),
     _kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets", EXTERNAL_SECRETS),
     _kind("external-secrets.io", "v1", "SecretStore", "secretstores", EXTERNAL_SECRETS),
     _cluster_kind(
@@ -171,9 +206,67 @@ CUSTOM_KINDS: tuple[CustomKind, ...] = (
     _kind("networking.istio.io", "v1", "ServiceEntry", "serviceentries", ISTIO),
     _kind("networking.istio.io", "v1", "Sidecar", "sidecars", ISTIO),
     _kind("networking.istio.io", "v1", "VirtualService", "virtualservices", ISTIO),
+    _kind("opentelemetry.io", "v1alpha1", "Instrumentation", "instrumentations", INSTRUMENTATION),
     _kind("security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies", ISTIO),
     _kind("security.istio.io", "v1", "PeerAuthentication", "peerauthentications", ISTIO),
 )
+
+OPERATOR_CRDS: tuple[tuple[Bundle, tuple[str, ...]], ...] = (
+    (
+        CERT_MANAGER,
+        (
+            "certificaterequests.cert-manager.io",
+            "challenges.acme.cert-manager.io",
+            "issuers.cert-manager.io",
+            "orders.acme.cert-manager.io",
+        ),
+    ),
+    (
+        ISTIO,
+        (
+            "envoyfilters.networking.istio.io",
+            "gateways.networking.istio.io",
+            "proxyconfigs.networking.istio.io",
+            "requestauthentications.security.istio.io",
+            "telemetries.telemetry.istio.io",
+            "wasmplugins.extensions.istio.io",
+            "workloadentries.networking.istio.io",
+            "workloadgroups.networking.istio.io",
+        ),
+    ),
+    (
+        KEDA,
+        (
+            "clustertriggerauthentications.keda.sh",
+            "scaledjobs.keda.sh",
+            "triggerauthentications.keda.sh",
+        ),
+    ),
+    (_rollouts("analysis-run"), ("analysisruns.argoproj.io",)),
+    (_rollouts("analysis-template"), ("analysistemplates.argoproj.io",)),
+    (_rollouts("cluster-analysis-template"), ("clusteranalysistemplates.argoproj.io",)),
+    (_rollouts("experiment"), ("experiments.argoproj.io",)),
+    (
+        PROMETHEUS,
+        (
+            "alertmanagerconfigs.monitoring.coreos.com",
+            "alertmanagers.monitoring.coreos.com",
+            "probes.monitoring.coreos.com",
+            "prometheuses.monitoring.coreos.com",
+            "prometheusrules.monitoring.coreos.com",
+            "scrapeconfigs.monitoring.coreos.com",
+            "thanosrulers.monitoring.coreos.com",
+        ),
+    ),
+    (_opentelemetry("opentelemetrycollectors"), ("opentelemetrycollectors.opentelemetry.io",)),
+    (_opentelemetry("opampbridges"), ("opampbridges.opentelemetry.io",)),
+    (_opentelemetry("targetallocators"), ("targetallocators.opentelemetry.io",)),
+)
+"""Definitions that operators look for when they start, of kinds that we do not write.
+
+Only a cluster on which they run takes them; where one of these becomes a kind of ours, it stands in
+CUSTOM_KINDS and may stay here.
+"""
 
 _OPEN_SCHEMA: Object = {
     "type": "object",
@@ -236,6 +329,24 @@ def _without_conversion(spec: Object) -> Object:
     kept = {key: value for key, value in spec.items() if key != "conversion"}
     stored = [version for version in kept["versions"] if version.get("storage")]
     return kept if "conversion" not in spec else kept | {"versions": stored}
+
+
+def operators_names() -> tuple[str, ...]:
+    """The definitions of OPERATOR_CRDS that are no kinds of ours."""
+    ours = {kind.name for kind in CUSTOM_KINDS}
+    return tuple(name for _, names_ in OPERATOR_CRDS for name in names_ if name not in ours)
+
+
+def pick_named(found: Iterable[Object], wanted: Iterable[str]) -> dict[str, Object]:
+    """Of any documents, the definitions with these names, whatever versions they serve."""
+    these = set(wanted)
+    return {
+        document["metadata"]["name"]: owned(document)
+        for document in found
+        if isinstance(document, dict)
+        and document.get("kind") == "CustomResourceDefinition"
+        and document["metadata"]["name"] in these
+    }
 
 
 def pick(found: Iterable[Object]) -> dict[str, Object]:

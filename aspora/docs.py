@@ -9,6 +9,7 @@ import orjson
 
 from aspora import schema
 from aspora.problems import CODES
+from aspora.services import stores
 from aspora.telemetry import reference as telemetry
 
 
@@ -38,6 +39,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/domain.md": schema.domain_reference,
     "docs/reference/stack.md": schema.stack_reference,
     "docs/reference/flows.md": schema.flow_reference,
+    "docs/reference/stores.md": stores.reference,
     "docs/reference/codes.md": code_reference,
     "docs/reference/telemetry.md": telemetry.page,
 }

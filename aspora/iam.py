@@ -121,15 +121,34 @@ def trust_team(account: str, team: str) -> list[Statement]:
 
 def agent(bucket: str, identity: Identity, key_arn: str) -> list[Statement]:
     """A workload's own prefix of one bucket, and the bucket's key through S3 alone."""
+    return below_prefix(bucket, identity.prefix, key_arn)
+
+
+def below_prefix(bucket: str, prefix: str, key_arn: str) -> list[Statement]:
+    """Objects of one bucket whose names begin with `prefix`, and no others."""
     arn = f"arn:aws:s3:::{bucket}"
     return [
         allow(
             ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
-            [f"{arn}/{identity.prefix}*"],
+            [f"{arn}/{prefix}*"],
         ),
-        allow(["s3:ListBucket"], [arn], {"StringLike": {"s3:prefix": [f"{identity.prefix}*"]}}),
+        allow(["s3:ListBucket"], [arn], {"StringLike": {"s3:prefix": [f"{prefix}*"]}}),
         _key_through("s3", [key_arn], ["kms:Decrypt", "kms:GenerateDataKey"]),
     ]
+
+
+def write_only(bucket: str, key_arn: str) -> list[Statement]:
+    """New objects anywhere in a bucket: the collector's logs, which it never reads again."""
+    return [
+        allow(["s3:PutObject", "s3:AbortMultipartUpload"], [f"arn:aws:s3:::{bucket}/*"]),
+        _key_through("s3", [key_arn], ["kms:Decrypt", "kms:GenerateDataKey"]),
+    ]
+
+
+def database_user(region: str, account: str, database_id: str, user: str) -> list[Statement]:
+    """Sessions of one user of RDS, by IAM token."""
+    arn = f"arn:aws:rds-db:{region}:{account}:dbuser:{database_id}/{user}"
+    return [allow(["rds-db:connect"], [arn])]
 
 
 def agent_database(
@@ -137,10 +156,7 @@ def agent_database(
 ) -> list[Statement]:
     """Sessions of the domain's own database user and cache user, by IAM token."""
     return [
-        allow(
-            ["rds-db:connect"],
-            [f"arn:aws:rds-db:{region}:{account}:dbuser:{database_id}/{tenant}"],
-        ),
+        *database_user(region, account, database_id, tenant),
         allow(
             ["elasticache:Connect"],
             [
@@ -155,11 +171,16 @@ def secret_reader(
     environment: str, domain: str, region: str, account: str, alias: str
 ) -> list[Statement]:
     """The named secrets of one domain, and no others; their key through Secrets Manager alone."""
-    path = names.secret_path(environment, domain)
+    return secrets_below(region, account, alias, [f"{names.secret_path(environment, domain)}/*"])
+
+
+def secrets_below(region: str, account: str, alias: str, paths: Sequence[str]) -> list[Statement]:
+    """Named secrets whose names match one of `paths`."""
+    secret = f"arn:aws:secretsmanager:{region}:{account}:secret"
     return [
         allow(
             ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
-            [f"arn:aws:secretsmanager:{region}:{account}:secret:{path}/*"],
+            [f"{secret}:{path}" for path in paths],
         ),
         allow(
             ["kms:Decrypt"],

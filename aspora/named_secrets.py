@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from aspora import names
 from aspora.models import Domain
 from aspora.resolve import workloads
+from aspora.services import secrets
 from aspora.stack import StackSettings
 
 Source = Literal["asked", "generated", "pulumi"]
@@ -74,11 +75,17 @@ def openrouter_key(settings: StackSettings, domain: str) -> str:
 
 
 def named_secrets(domains: Sequence[Domain], settings: StackSettings) -> tuple[NamedSecret, ...]:
-    """All of them, domain by domain; the endpoints only where the stack has databases."""
+    """All of them: domain by domain, then the platform's own.
+
+    The endpoints are there only where the stack has databases.
+    """
     found = [secret for domain in domains for secret in _of_domain(domain, settings)]
     found += [
         NamedSecret(alerting_secret(settings, key), "asked", purpose)
         for key, purpose in alerting_keys(settings).items()
+    ]
+    found += [
+        NamedSecret(name, "generated", purpose) for name, purpose in secrets.generated(settings)
     ]
     if settings.aws is not None:
         endpoint = database_endpoint(settings, names.PLATFORM_OWNER)

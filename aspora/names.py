@@ -15,7 +15,11 @@ OBSERVABILITY_NAMESPACE = "aspora-observability"
 EGRESS_NAMESPACE = "istio-egress"
 SANDBOX_NAMESPACE = "agent-sandbox-system"
 ARGOCD_NAMESPACE = "argocd"
-PLATFORM_NAMESPACES = (PLATFORM_NAMESPACE, OBSERVABILITY_NAMESPACE)
+ISTIO_NAMESPACE = "istio-system"
+CNI_NAMESPACE = "istio-cni"
+NODE_AGENTS_NAMESPACE = "aspora-node-agents"
+"""What has to see a node from inside, and nothing else: log collector and node exporter."""
+PLATFORM_NAMESPACES = (PLATFORM_NAMESPACE, OBSERVABILITY_NAMESPACE, NODE_AGENTS_NAMESPACE)
 """Those that a domain's name could lead to."""
 READER_ACCOUNT = "secret-reader"
 """The ServiceAccount whose Pod Identity role may read the domain's secrets and no others."""
@@ -27,6 +31,8 @@ OWNER_LABEL = "aspora.io/owner"
 DOMAIN_LABEL = "domain"
 TEAM_LABEL = "owner-team"
 COST_LABEL = "cost-center"
+SERVICE_LABEL = "aspora.io/service"
+"""Which of the platform's services a pod belongs to; NetworkPolicies choose by it."""
 RUNTIME_LABEL = "aspora.io/runtime"
 SANDBOX_LABEL = "aspora.io/sandbox"
 PLATFORM_OWNER = "platform"
@@ -127,6 +133,16 @@ def karpenter_node_role(cluster: str) -> str:
     return f"{cluster}-karpenter-node"
 
 
+def interruption_queue(cluster: str) -> str:
+    """Where AWS tells Karpenter of instances that it will take away."""
+    return f"{cluster}-interruptions"
+
+
+def vpc(cluster: str) -> str:
+    """The VPC's name, by which the load balancer controller finds it."""
+    return f"{cluster}-vpc"
+
+
 def domain_role(cluster: str, domain: str, whose: str) -> str:
     """The IAM role of a domain's ServiceAccount, or of its `team`: aspora-prod.ecm.secret-reader.
 
@@ -148,6 +164,13 @@ def tags(environment: str, owner: str = PLATFORM_OWNER) -> dict[str, str]:
         DOMAIN_LABEL: owner,
     }
 
+
+STORAGE_CLASS = "fast-ssd"
+"""Of every volume: gp3, encrypted."""
+PLATFORM_POOL_LABELS = {"karpenter.sh/nodepool": "platform"}
+"""On the nodes of the platform's services; Karpenter puts the pool's name there."""
+SYSTEM_NODE_LABELS = {RUNTIME_LABEL: "system"}
+"""On the managed group, for what must be there before Karpenter."""
 
 DISCOVERY_TAG = "karpenter.sh/discovery"
 """Karpenter finds its subnets and security groups by this tag, whose value is the cluster."""

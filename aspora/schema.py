@@ -15,6 +15,8 @@ from aspora.fields import Checked
 from aspora.flows import FLOWS
 from aspora.model_keys import is_list, model_in, walk
 from aspora.models import Domain
+from aspora.services.flows import EDGES
+from aspora.services.namespaces import NAMESPACES
 from aspora.stack import StackSettings
 from aspora.system_flows import SYSTEM_FLOWS
 
@@ -184,4 +186,29 @@ def flow_reference() -> str:
         lines.append(
             f"| {row.name} | {which} | {row.direction} | {row.peer.shown} | {ports} | {row.why} |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_platform_flows()]) + "\n"
+
+
+def _platform_flows() -> list[str]:
+    """The edges between the platform's services: one line each, though most make two policies."""
+    head = [
+        "",
+        "## The platform's namespaces",
+        "",
+        "Who opens connections to whom. Each end in a platform namespace has a policy of its own.",
+        "From `aspora/services/flows.py`; the namespaces are in `aspora/services/namespaces.py`.",
+        "",
+        "| Namespace | What for | Pod Security | In the mesh |",
+        "|---|---|---|---|",
+    ]
+    head += [
+        f"| {space.name} | {space.what} | {space.level}{f': {space.why}' if space.why else ''} "
+        f"| {'yes' if space.mesh else ''} |"
+        for space in NAMESPACES
+    ]
+    head += ["", "| Edge | From | To | Ports | Why |", "|---|---|---|---|---|"]
+    return head + [
+        f"| {edge.name} | {edge.source.shown} | {edge.to.shown} "
+        f"| {', '.join(f'{protocol} {port}' for protocol, port in edge.ports)} | {edge.why} |"
+        for edge in EDGES
+    ]

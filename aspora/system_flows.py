@@ -3,6 +3,8 @@
 With the network plugin in strict mode a pod without a policy has no connection at all, CoreDNS
 included, so these stand before the first of those pods starts. Pods on the node's own network
 (the plugin itself, kube-proxy, the Pod Identity agent) are outside of every policy.
+
+The flows of the platform's other namespaces are made into the same rows: `aspora/services/flows.py`
 """
 
 from __future__ import annotations
@@ -32,8 +34,33 @@ class EveryPod:
 
 
 @dataclass(frozen=True, slots=True)
+class Namespace:
+    """Every pod of one namespace."""
+
+    namespace: str
+
+    @property
+    def shown(self) -> str:
+        """For the documentation."""
+        return f"{self.namespace}, every pod"
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """Every pod of every domain: their namespaces carry the domain's label, no other does."""
+
+    @property
+    def shown(self) -> str:
+        """For the documentation."""
+        return "every pod of a domain"
+
+
+SystemPeer = Peer | EveryPod | Namespace | Domains
+
+
+@dataclass(frozen=True, slots=True)
 class SystemFlow:
-    """One row: which pods of kube-system, by the value of a label, and what they may exchange.
+    """One row: which pods of a namespace, by the value of a label, and what they may exchange.
 
     No `pods` means all of them.
     """
@@ -42,9 +69,10 @@ class SystemFlow:
     label: str
     pods: tuple[str, ...]
     direction: str
-    peer: Peer | EveryPod
+    peer: SystemPeer
     ports: tuple[tuple[str, int], ...]
     why: str
+    namespace: str = NAMESPACE
 
 
 def _service_address(stack: StackSettings) -> Sequence[str]:
@@ -133,5 +161,14 @@ SYSTEM_FLOWS: tuple[SystemFlow, ...] = (
         API_SERVER,
         tcp(9443),
         "The API server calls the controller's webhooks.",
+    ),
+    SystemFlow(
+        "controllers-metrics",
+        NAME,
+        ("karpenter", "aws-load-balancer-controller"),
+        "from",
+        Pods(names.OBSERVABILITY_NAMESPACE, (NAME, "prometheus")),
+        tcp(8080),
+        "Prometheus scrapes the controllers.",
     ),
 )

@@ -28,6 +28,7 @@ from components.aws import (
     keys,
     network,
     nodes,
+    platform,
     registry,
     watch,
 )
@@ -214,6 +215,13 @@ def _tenants(
             ),
             opts,
         )
+    platform.PlatformRoles(
+        "platform-identities",
+        platform.PlatformRolesArgs(
+            site, eks, base.keys.arns["data"], stores.postgres.instance.resource_id
+        ),
+        opts,
+    )
     registry.Repositories(
         "images",
         registry.RepositoriesArgs(site, _repositories(tenants), base.keys.arns["data"]),

@@ -7,29 +7,45 @@ looked up yet (`Bundle.sha256` is null), so prod refuses them (decision 16).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from aspora.crds import CUSTOM_KINDS, Bundle, Object, open_crd, owned, pick
+from aspora.crds import (
+    CUSTOM_KINDS,
+    OPERATOR_CRDS,
+    Bundle,
+    Object,
+    open_crd,
+    operators_names,
+    owned,
+    pick,
+    pick_named,
+)
 from aspora.errors import EnvironmentFailure
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 30.0
 OFF = ("off", "0", "false", "no")
 Note = Callable[[str], None]
+Pick = Callable[[Iterable[Object]], dict[str, Object]]
 
 
 @dataclass(frozen=True)
 class Definitions:
-    """The definitions in the order of CUSTOM_KINDS, and where each came from."""
+    """The definitions in the order of CUSTOM_KINDS, and where each came from.
+
+    Behind them come those that operators need besides, where they were asked for; `missing` are the
+    names of those of them that are not to be had.
+    """
 
     documents: tuple[Object, ...]
     open_kinds: tuple[str, ...]
     source: str
+    missing: tuple[str, ...] = ()
 
     @property
     def strict(self) -> bool:
@@ -37,31 +53,49 @@ class Definitions:
         return not self.open_kinds
 
 
-def find(env: Mapping[str, str], cache: Path, note: Note) -> Definitions:
-    """The strictest definitions to be had here.
+def find(
+    env: Mapping[str, str], cache: Path, note: Note, *, operators: bool = False
+) -> Definitions:
+    """The strictest definitions to be had here; with `operators` also of kinds we do not write.
 
     `ASPORA_CRDS` names a folder of JSON or YAML files; `ASPORA_DOWNLOADS=off` keeps this from
     asking the Internet. Raises EnvironmentFailure when ASPORA_CRDS is set and holds none.
     """
     folder = env.get("ASPORA_CRDS")
+    take = _with_operators if operators else pick
     if folder:
-        picked = _from_folder(Path(folder))
+        picked = _from_folder(Path(folder), take)
         source = "the folder ASPORA_CRDS names"
     else:
-        picked = _published(
-            cache, note, download=env.get("ASPORA_DOWNLOADS", "").lower() not in OFF
-        )
+        wanted = _bundles(operators=operators)
+        download = env.get("ASPORA_DOWNLOADS", "").lower() not in OFF
+        picked = _published(cache, note, wanted, take, download=download)
         source = "the projects' published files"
     open_kinds = tuple(kind.kind for kind in CUSTOM_KINDS if kind.name not in picked)
     documents = tuple(picked.get(kind.name) or owned(open_crd(kind)) for kind in CUSTOM_KINDS)
     if len(open_kinds) == len(CUSTOM_KINDS):
         source = "open schemas: the fields of custom resources are not checked"
-    return Definitions(documents, open_kinds, source)
+    others = operators_names() if operators else ()
+    found = tuple(picked[name] for name in others if name in picked)
+    missing = tuple(name for name in others if name not in picked)
+    return Definitions((*documents, *found), open_kinds, source, missing)
+
+
+def _with_operators(documents: Iterable[Object]) -> dict[str, Object]:
+    listed = list(documents)
+    return pick(listed) | pick_named(listed, operators_names())
+
+
+def _bundles(*, operators: bool) -> list[Bundle]:
+    """Each file once."""
+    more = [bundle for bundle, _ in OPERATOR_CRDS] if operators else []
+    return list(dict.fromkeys([*(kind.bundle for kind in CUSTOM_KINDS), *more]))
 
 
 def require_verified(environment: str) -> None:
     """Prod takes only files whose checksum stands in `aspora/crds.py`."""
-    missing = sorted({kind.bundle.project for kind in CUSTOM_KINDS if not kind.bundle.sha256})
+    bundles = _bundles(operators=True)
+    missing = sorted({bundle.project for bundle in bundles if not bundle.sha256})
     if environment == "prod" and missing:
         raise EnvironmentFailure(
             "prod takes no CustomResourceDefinitions without a checksum: " + ", ".join(missing),
@@ -69,7 +103,7 @@ def require_verified(environment: str) -> None:
         )
 
 
-def _from_folder(folder: Path) -> dict[str, Object]:
+def _from_folder(folder: Path, take: Pick) -> dict[str, Object]:
     if not folder.is_dir():
         raise EnvironmentFailure(
             f"ASPORA_CRDS names {folder}, which is no folder", hint="correct it, or unset it"
@@ -78,7 +112,7 @@ def _from_folder(folder: Path) -> dict[str, Object]:
     for path in sorted(folder.iterdir()):
         if path.suffix in (".json", ".yaml", ".yml"):
             try:
-                picked |= pick(_documents(path.read_bytes(), is_json=path.suffix == ".json"))
+                picked |= take(_documents(path.read_bytes(), is_json=path.suffix == ".json"))
             except (OSError, ValueError) as error:
                 raise EnvironmentFailure(f"{path} cannot be read: {error}") from None
     if not picked:
@@ -89,9 +123,10 @@ def _from_folder(folder: Path) -> dict[str, Object]:
     return picked
 
 
-def _published(cache: Path, note: Note, *, download: bool) -> dict[str, Object]:
+def _published(
+    cache: Path, note: Note, bundles: list[Bundle], take: Pick, *, download: bool
+) -> dict[str, Object]:
     """Cached files first; the rest is asked for, all hosts at once, and given up on quickly."""
-    bundles = list(dict.fromkeys(kind.bundle for kind in CUSTOM_KINDS))
     missing = [bundle for bundle in bundles if not _cached(cache, bundle).is_file()]
     if missing and download:
         _fetch(missing, cache, note)
@@ -99,7 +134,7 @@ def _published(cache: Path, note: Note, *, download: bool) -> dict[str, Object]:
     for bundle in bundles:
         path = _cached(cache, bundle)
         if path.is_file():
-            picked |= pick(_documents(path.read_bytes(), is_json=False))
+            picked |= take(_documents(path.read_bytes(), is_json=False))
     return picked
 
 
@@ -134,7 +169,7 @@ def _download(bundle: Bundle, cache: Path) -> str:
     if bundle.sha256 and sha256(answer.data).hexdigest() != bundle.sha256:
         return "its checksum is not the pinned one"
     try:
-        if not pick(_documents(answer.data, is_json=False)):
+        if not _with_operators(_documents(answer.data, is_json=False)):
             return "the file holds none of our kinds"
         path = _cached(cache, bundle)
         path.parent.mkdir(parents=True, exist_ok=True)

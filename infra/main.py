@@ -13,7 +13,7 @@ from aspora.load import load
 from aspora.problem_formats import format_text
 from aspora.render import render
 from infra.definitions import Definitions, find, require_verified
-from infra.program import Platform, declare
+from infra.program import Platform, declare, stack_releases
 from infra.settings import read_settings, unverified_lines
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +32,8 @@ async def program() -> None:
             lines = "\n".join([*pins, format_text(loaded.problems)])
             raise pulumi.RunError(f"{counted(count, 'problem')} found\n{lines}")
         documents = _definitions(settings.environment).documents
-        await declare(Platform(settings, render(loaded.domains, settings), documents))
+        rendered = render(loaded.domains, settings)
+        await declare(Platform(settings, rendered, documents, stack_releases(settings)))
     except AsporaError as error:
         raise pulumi.RunError(f"{error.message}\n{error.hint}") from None
 
@@ -41,10 +42,11 @@ def _definitions(environment: str) -> Definitions:
     """The projects' own CustomResourceDefinitions; a real cluster takes no open schemas."""
     require_verified(environment)
     cache = Path(os.environ.get("ASPORA_CACHE") or Path.home() / ".cache" / "aspora")
-    found = find(os.environ, cache, pulumi.log.warn)
-    if not found.strict:
+    found = find(os.environ, cache, pulumi.log.warn, operators=True)
+    if not found.strict or found.missing:
         raise EnvironmentFailure(
-            "no CustomResourceDefinitions to be had for " + ", ".join(found.open_kinds),
+            "no CustomResourceDefinitions to be had for "
+            + ", ".join((*found.open_kinds, *found.missing)),
             hint="run it where the Internet is reached, or name a folder of them: ASPORA_CRDS",
         )
     return found

@@ -1,4 +1,4 @@
-"""The order of the layers: AWS, custom resources, cluster policies, services, domains."""
+"""The order of the layers: AWS, custom resources, cluster policies, releases, services, domains."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 import pulumi
 
 from aspora.render import Object, Rendered
+from aspora.services.releases import Release, releases
 from aspora.stack import StackSettings
 from aspora.upgrade import check_upgrade
 from components.cluster_policies import ClusterPolicies, ClusterPoliciesArgs
 from components.crds import CustomResources, CustomResourcesArgs
 from components.domain_namespace import DomainNamespace, DomainNamespaceArgs
 from components.platform_services import PlatformServices, PlatformServicesArgs
+from components.releases import Releases, ReleasesArgs
 
 PROJECT = "aspora-platform"
 DELIVERY_OUTPUT = "delivery"
@@ -30,6 +32,13 @@ class Platform:
     settings: StackSettings
     rendered: Rendered
     definitions: tuple[Object, ...]
+    releases: tuple[Release, ...] = ()
+
+
+def stack_releases(settings: StackSettings) -> tuple[Release, ...]:
+    """What a stack installs; nothing where no cluster is made. The two collectors come with their
+    configuration, which this function is to pass on."""
+    return releases(settings, None) if settings.aws is not None else ()
 
 
 async def declare(platform: Platform) -> None:
@@ -48,8 +57,9 @@ async def declare(platform: Platform) -> None:
         ClusterPoliciesArgs(rendered.cluster, (*crds.definitions, *cloud.waits_for)),
         opts,
     )
+    installed = Releases("releases", ReleasesArgs(platform.releases, policies.ready), opts)
     services = PlatformServices(
-        "services", PlatformServicesArgs(rendered.services, policies.ready), opts
+        "services", PlatformServicesArgs(rendered.services, installed.ready), opts
     )
     after: dict[str, str] = {}
     for domain in rendered.domains:

@@ -268,13 +268,18 @@ def _engine(
     """The engine with both stand-ins serving."""
     # The C library would print about connections that the engine closes when it ends.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    from infra.program import Platform, declare
+    from infra.program import Platform, declare, stack_releases
     from local.engine import Engine
     from local.providers.aws import serve_aws
     from local.providers.kubernetes import serve_kubernetes
 
     region = wanted.settings.region
-    platform = Platform(wanted.settings, wanted.rendered, definitions.documents)
+    platform = Platform(
+        wanted.settings,
+        wanted.rendered,
+        definitions.documents,
+        stack_releases(wanted.settings),
+    )
     with (
         serve_kubernetes(servers.client) as kubernetes,
         serve_aws(servers.moto.url, region=region) as aws,

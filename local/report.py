@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aspora.names import DOMAIN_LABEL
+from aspora.services.pins import in_order
 from local.kube import KubeClient, KubeError
 from local.paths import LOCAL
 
@@ -43,7 +44,8 @@ class Status:
     """A platform on this machine.
 
     `simulated` says what is only played, `kept` which AWS types the stand-in keeps itself, and
-    which call moto lacks; `outputs` are the stack's, without secrets.
+    which call moto lacks; `outputs` are the stack's, without secrets. `not_installed` are the Helm
+    releases, none of which runs on one machine: their webhooks need real pods.
     """
 
     stack: str
@@ -54,6 +56,7 @@ class Status:
     domains: tuple[DomainStatus, ...]
     kept: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    not_installed: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -80,7 +83,13 @@ def status(paths: Paths) -> Status | None:
         domains=gather(KubeClient.from_kubeconfig(plane.kubeconfig)),
         kept=kept() if simulated else {},
         outputs=EngineState(paths.pulumi, PROJECT, paths.stack).outputs() if simulated else {},
+        not_installed=not_installed(),
     )
+
+
+def not_installed() -> tuple[str, ...]:
+    """Each release by its name and version, in the order a cluster gets them."""
+    return tuple(f"{pin.name} {pin.version or '(version not known)'}" for pin in in_order())
 
 
 def gather(client: KubeClient) -> tuple[DomainStatus, ...]:

@@ -37,6 +37,9 @@ def show_changes(outcome: Outcome) -> None:
         )
     click.echo(f"custom resources: {outcome.definitions.source}", err=True)
     click.echo("providers: stand-ins for Pulumi's kubernetes and aws (local/providers)", err=True)
+    from local.report import not_installed
+
+    click.echo(f"not installed here: {len(not_installed())} Helm releases", err=True)
 
 
 def show_preview(outcome: Outcome) -> None:
@@ -149,6 +152,7 @@ def _footer(found: Status, *, unfinished: bool) -> list[str]:
         f"AWS         {found.aws} (moto)",
         f"kubeconfig  {found.kubeconfig}",
         *textwrap.wrap(f"simulated   {found.simulated}", 80, subsequent_indent=" " * 12),
+        *_not_installed(found),
         "",
         "Look further:",
         f"  export KUBECONFIG={found.kubeconfig}; kubectl get pods -A -l domain",
@@ -160,6 +164,15 @@ def _footer(found: Status, *, unfinished: bool) -> list[str]:
             0, f"the last `{simulation.command('up', found.stack)}` did not finish; run it again"
         )
     return lines
+
+
+def _not_installed(found: Status) -> list[str]:
+    """The Helm releases: their webhooks need real pods."""
+    if not found.not_installed:
+        return []
+    names = ", ".join(found.not_installed)
+    text = f"not there   Helm releases, whose webhooks need real pods: {names}"
+    return textwrap.wrap(text, 80, subsequent_indent=" " * 12, break_on_hyphens=False)
 
 
 def _simulated(found: Status) -> list[str]:

@@ -27,6 +27,7 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
 from aspora import cli, named_secrets
+from aspora.services.secrets import GENERATED
 from aspora.stack import StackSettings
 from infra.aws_account import Account, who
 from infra.aws_session import Aws, AwsError
@@ -184,8 +185,9 @@ ALERTING = {f"aspora/staging/platform/observability/{key}": VALUE for key in nam
 """What Alertmanager tells people with."""
 ALERTING_PURPOSES = dict(zip(ALERTING, named_secrets.ALERTING.values(), strict=True))
 SHA256 = hashlib.sha256(TARBALL).hexdigest()
-MADE = ["found", *["made"] * 7, *["made"] * 5]
-"""Account, two keys, two buckets, runsc, two service roles, two secrets, three of alerts."""
+MADE = ["found", *["made"] * 7, *["made"] * 5, *["made"] * len(GENERATED)]
+"""Account, two keys, two buckets, runsc, two service roles, two secrets, three of alerts, the
+platform's own."""
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 from aspora import names
 from aspora.registered import Registered, aws_resources
 from aspora.render import render
+from aspora.services.secrets import PARTS
 from infra.recording import SECRET
 from infra.registered_stack import registered
 from local.simulation import as_here
@@ -214,6 +215,8 @@ def test_each_association_has_one_prefix_and_nothing_else(stack: str) -> None:
     seen = Counter[str]()
     for link, found in agent_policies(stack):
         domain = link.inputs["namespace"].removeprefix("aspora-")
+        if link.inputs["namespace"] == names.OBSERVABILITY_NAMESPACE:
+            continue
         prefix = names.data_prefix(domain, link.inputs["serviceAccount"])
         arns = [arn for s in found for arn in s["Resource"] if arn.startswith("arn:aws:s3")]
         bucket = f"arn:aws:s3:::aspora-{stack}-artifacts"
@@ -255,10 +258,10 @@ def test_the_readers_account_names_the_role_that_is_made() -> None:
     made = {
         f"arn:aws:iam::123456789012:role{r.inputs['path']}{r.inputs['name']}"
         for r in of("staging", "Role")
-        if r.name.endswith(".secret-reader")
+        if r.name.endswith(names.READER_ACCOUNT)
     }
     assert annotated == made
-    assert len(made) == 4
+    assert len(made) == 4 + len(PARTS)
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -310,7 +313,11 @@ def test_each_team_has_an_access_entry_as_its_group(stack: str) -> None:
 
 def test_previews_read_everything_we_write_and_no_secret() -> None:
     objects = list(platform("staging"))
-    (rules,) = (obj["rules"] for obj in objects if obj["kind"] == "ClusterRole")
+    (rules,) = (
+        obj["rules"]
+        for obj in objects
+        if obj["kind"] == "ClusterRole" and obj["metadata"]["name"] == names.PREVIEW_GROUP
+    )
     core, ours = rules
     assert core["apiGroups"] == [""]
     assert "secrets" not in core["resources"]

@@ -13,6 +13,8 @@ from aspora.bill import Bill, bill, format_markdown, format_text, left_out
 from aspora.bill.usage import ASSUMPTIONS
 from aspora.errors import AsporaError
 from aspora.named_secrets import named_secrets
+from aspora.services.releases import releases
+from aspora.services.values.telemetry import Collectors
 from aspora.stack import StackSettings
 from infra.registered_stack import registered
 from tests.bills import STACKS, line, priced, raw_table, resource
@@ -85,7 +87,8 @@ def test_a_region_without_prices_is_an_error() -> None:
 def real(stack: str) -> Bill:
     wanted = settings(stack)
     secrets = named_secrets(repository(), wanted)
-    return bill(registered(stack, ROOT), platform(stack), secrets, wanted)
+    installed = releases(wanted, Collectors({}, {}))
+    return bill(registered(stack, ROOT), platform(stack), secrets, wanted, installed=installed)
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -142,6 +145,7 @@ def test_what_is_left_out_follows_the_settings(
 
 def test_one_pod_of_each_service_is_left_out_too() -> None:
     assert left_out(settings("prod", minimal_replicas=True)) == (
+        "no nodes of their own for platform services: they share the system nodes",
         "one pod of each service skill and one warm sandbox",
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aspora.services.secrets import GENERATED, generated
 from infra.aws_account import who
 from infra.aws_session import Aws
 from infra.bootstrap import buckets, keys
@@ -69,6 +70,7 @@ def test_a_dry_run_says_everything_and_makes_nothing(
             f"missing       secret {name}: {purpose}: no value was given"
             for name, purpose in ALERTING_PURPOSES.items()
         ),
+        *(f"would make    secret {name}: {why}" for name, why in generated(staging())),
         f"pulumi login 's3://{STATE}?region={REGION}'",
         f"pulumi stack init staging --secrets-provider='awskms://{PULUMI_KEY}?region={REGION}'",
         "aspora doctor --stack staging",
@@ -97,7 +99,10 @@ def test_the_second_run_finds_everything_and_changes_nothing(
     aws.calls.clear()
     code, out, _ = everything()
     # A value that was given again is not taken without --replace, and that is said.
-    assert (code, states(out)) == (0, ["found"] * 8 + ["kept", "found"] + ["kept"] * 3)
+    assert (code, states(out)) == (
+        0,
+        ["found"] * 8 + ["kept", "found"] + ["kept"] * 3 + ["found"] * len(GENERATED),
+    )
     assert aws.changes == []
 
 

@@ -12,10 +12,11 @@ import pulumi
 import pytest
 import yaml
 
-from aspora.crds import CUSTOM_KINDS, open_crd
+from aspora.crds import CUSTOM_KINDS, open_crd, operators_names
 from aspora.load import load_or_raise, load_stack
 from aspora.registered import Registered
 from aspora.render import Rendered, ref, render
+from aspora.services.releases import VALUES
 from components.aws.cluster import inside
 from components.base import resource_name, type_token
 from infra.main import program
@@ -96,7 +97,8 @@ def test_a_domain_handed_over_is_registered_once_more_and_then_let_go() -> None:
     second = {ref(o) for o in run(argocd, {"delivery": {"support": "handing-over"}}).manifests()}
     assert not support & second
     assert skills - support <= second
-    assert {r.kind for r in second if r.namespace == "argocd"} == {"Application", "AppProject"}
+    delivered = {r.kind for r in second if r.api_version == "argoproj.io/v1alpha1"}
+    assert delivered == {"Application", "AppProject"}
 
 
 def test_a_new_domain_with_argocd_is_never_registered_by_pulumi() -> None:
@@ -190,15 +192,20 @@ def definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         crd = open_crd(kind)
         del crd["metadata"]["annotations"]
         (tmp_path / f"{kind.name}.json").write_text(json.dumps(crd))
+    for name in operators_names():
+        (tmp_path / f"{name}.json").write_text(json.dumps(crd | {"metadata": {"name": name}}))
     monkeypatch.setenv("ASPORA_CRDS", str(tmp_path))
 
 
 @pytest.mark.usefixtures("definitions")
 def test_the_staging_program_registers_everything() -> None:
     kinds = Counter(args.type for args in run_stack("staging").seen)
-    assert kinds["kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"] == len(CUSTOM_KINDS)
+    assert kinds["kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"] == len(
+        (*CUSTOM_KINDS, *operators_names())
+    )
+    assert kinds["kubernetes:helm.sh/v3:Release"] == len(VALUES)
     assert kinds["kubernetes:argoproj.io/v1alpha1:Rollout"] == 9
-    assert kinds["kubernetes:apps/v1:Deployment"] == 0
+    assert kinds["kubernetes:apps/v1:Deployment"] == 1  # the controller of sandboxes
     assert kinds["aspora:platform:DomainNamespace"] == 4
 
 

@@ -69,7 +69,7 @@ def pods(objects: Iterable[Object]) -> Iterator[tuple[str, Object]]:
             or spec.get("podTemplate")
             or spec.get("template")
         )
-        if template and "containers" in template["spec"]:
+        if template and "containers" in template.get("spec", {}):
             yield obj["metadata"]["name"], template["spec"]
 
 
@@ -100,6 +100,7 @@ def places(pod: Object, rendered: Rendered) -> set[str]:
     fitting = set()
     for name, pool in found(rendered, "NodePool").items():
         labels = pool["template"].get("metadata", {}).get("labels", {})
+        labels = labels | {"karpenter.sh/nodepool": name}  # Karpenter puts it on every node
         matches = pod.get("nodeSelector", {}).items() <= labels.items()
         if matches and all(tolerates(pod, taint) for taint in node_of(pool).get("taints", [])):
             fitting.add(name)

@@ -63,8 +63,11 @@ def test_the_index_lists_every_runbook() -> None:
     assert [page.stem for page in RUNBOOKS] == [
         "kubernetes-upgrade",
         "lose-a-zone",
+        "platform-databases",
+        "restore-clickhouse",
         "restore-database",
         "restore-state",
+        "rotate-internal-ca",
         "rotate-keys",
         "runsc-update",
     ]

@@ -18,6 +18,7 @@ from aspora.errors import AsporaError
 from aspora.named_secrets import NamedSecret
 from aspora.registered import Registered, aws_resources
 from aspora.render.objects import Object
+from aspora.services.releases import Release
 from aspora.stack import StackSettings
 from aspora.stack_aws import AwsSettings
 
@@ -30,8 +31,10 @@ def bill(
     secrets: Iterable[NamedSecret],
     settings: StackSettings,
     prices: AwsPrices | None = None,
+    installed: Iterable[Release] = (),
 ) -> Bill:
-    """The bill of a stack: its program's resources, its rendered objects, its named secrets.
+    """The bill of a stack: its program's resources, its rendered objects, its named secrets, and
+    the releases whose pods need nodes.
 
     Raises AsporaError for a stack without AWS, a region without prices, and a resource type that
     has no rule.
@@ -41,7 +44,7 @@ def bill(
     by_type: dict[str, list[Registered]] = {}
     for resource in aws_resources(tuple(resources)):
         by_type.setdefault(resource.type, []).append(resource)
-    stack = rules.Stack(by_type, aws, usage(settings.environment))
+    stack = rules.Stack(by_type, aws, usage(settings.environment), settings, tuple(installed))
     found = (
         *rules.charges(stack),
         *_secrets(stack, secrets),

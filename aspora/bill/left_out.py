@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aspora.bill.usage import usage
+from aspora.services.values.common import size
 from aspora.stack import StackSettings
 from aspora.stack_aws import AwsSettings
 
@@ -32,7 +32,7 @@ def _nodes(settings: StackSettings, aws: AwsSettings) -> Iterator[str]:
         yield f"{system.count} system nodes for {zones} zones"
     if system.instance_type.startswith("t"):
         yield f"burstable nodes ({system.instance_type}): no full CPU for hours"
-    if not usage(settings.environment)["platform-pods"]:
+    if not size(settings).several:
         yield "no nodes of their own for platform services: they share the system nodes"
     if settings.minimal_replicas:
         yield "one pod of each service skill and one warm sandbox"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from aspora import names
 from aspora.aws_prices import AwsPrices, Shape
 from aspora.capacity import MIB, SIDECAR_CPU_MILLIS, SIDECAR_MEMORY_BYTES
 from aspora.cron import runs_per_day
@@ -25,6 +26,11 @@ DAEMONS_PODS = 6
 """What every node runs: network plugin 50m, kube-proxy 100m, volumes 30m and 120Mi, mesh CNI 100m
 and 100Mi; Pod Identity agent and node exporter ask for nothing, the rest is kept for them."""
 
+STANDING = (
+    *("ClickHouseCluster", "Deployment", "KeeperCluster", "Rollout", "SandboxWarmPool"),
+    "StatefulSet",
+)
+"""Kinds whose pods are always there."""
 POOLS = ("gvisor", "gvisorSpot", "platform")
 
 Object = Mapping[str, Any]
@@ -103,24 +109,41 @@ def _pack(pods: Sequence[Pod], instance_type: str, prices: AwsPrices) -> Packed 
     return Packed(instance_type, len(nodes), space)
 
 
+def left_over(pods: Sequence[Pod], shape: Shape, count: int) -> tuple[Pod, ...]:
+    """What of `pods` does not fit on `count` nodes of one shape, the largest placed first."""
+    space, most = room(shape), shape.pods - DAEMONS_PODS
+    free = [(space.cpu, space.memory, 0)] * count
+    left: list[Pod] = []
+    for pod in sorted(pods, reverse=True):
+        for index, (cpu, memory, held) in enumerate(free):
+            if pod.cpu <= cpu and pod.memory <= memory and held < most:
+                free[index] = (cpu - pod.cpu, memory - pod.memory, held + 1)
+                break
+        else:
+            left.append(pod)
+    return tuple(left)
+
+
 def demands(objects: Iterable[Object], extra_minutes: Decimal) -> Mapping[str, Demand]:
     """What the rendered objects ask of each pool: `gvisor`, `gvisorSpot`, `platform`.
 
     Services at their ScaledObject's minimum, sandboxes at their pool's size. A CronJob's run
-    keeps a node of its own until the run's deadline, and for `extra_minutes` around it.
+    keeps a node of its own until the run's deadline, and for `extra_minutes` around it; the
+    platform's own runs find room beside its services.
     """
     index = {_ref(obj): obj for obj in objects}
     overhead = _overhead(index)
     pods: dict[str, list[Pod]] = {pool: [] for pool in POOLS}
     runs: dict[str, list[tuple[Pod, Decimal]]] = {pool: [] for pool in POOLS}
     for obj in index.values():
-        if obj["kind"] == "CronJob":
+        if obj["kind"] == "CronJob" and not _is_ours(obj):
             template = obj["spec"]["jobTemplate"]["spec"]["template"]["spec"]
             run = _pod(template, overhead), _hours(obj["spec"], extra_minutes)
             runs[_pool(template)].append(run)
-        elif obj["kind"] in ("Deployment", "Rollout", "SandboxWarmPool"):
+        elif obj["kind"] in STANDING:
             template, count = _standing(obj, index)
-            pods[_pool(template)] += [_pod(template, overhead)] * count
+            pod = _asked(template) if _is_ours(obj) else _pod(template, overhead)
+            pods[_pool(template)] += [pod] * count
     return {pool: Demand(tuple(pods[pool]), tuple(runs[pool])) for pool in POOLS}
 
 
@@ -147,6 +170,8 @@ def _standing(obj: Object, index: Index) -> tuple[Object, int]:
     spec = obj["spec"]
     if kind == "SandboxWarmPool":
         return _sandbox(obj, index)["podTemplate"]["spec"], int(spec["replicas"])
+    if kind in ("ClickHouseCluster", "KeeperCluster"):
+        return {"containers": [spec["containerTemplate"]]}, int(spec["replicas"])
     scaled = index.get(("ScaledObject", namespace, name))
     count = scaled["spec"]["minReplicaCount"] if scaled else spec.get("replicas", 1)
     return spec["template"]["spec"], int(count)
@@ -182,8 +207,20 @@ def _amount(requests: Mapping[str, str]) -> Pod:
 def _pod(template: Object, overhead: Mapping[str, Pod]) -> Pod:
     sidecar = Pod(SIDECAR_CPU_MILLIS, SIDECAR_MEMORY_BYTES)
     added = overhead.get(template.get("runtimeClassName", ""), sidecar)
-    asked = (_amount(c.get("resources", {}).get("requests", {})) for c in template["containers"])
-    return total((*asked, added))
+    return total((_asked(template), added))
+
+
+def _asked(template: Object) -> Pod:
+    """Of the containers alone."""
+    return total(
+        _amount(c.get("resources", {}).get("requests", {})) for c in template["containers"]
+    )
+
+
+def _is_ours(obj: Object) -> bool:
+    """Whether it is the platform's: the sidecars of its stores ask for next to nothing."""
+    owner = obj["metadata"].get("labels", {}).get(names.OWNER_LABEL)
+    return bool(owner == names.PLATFORM_OWNER)
 
 
 def _pool(template: Object) -> str:

@@ -13,6 +13,8 @@ from aspora.bill.nodes import Pod
 from aspora.bill.rules import Stack
 from aspora.capacity import MIB
 from aspora.render.objects import Object
+from aspora.services import demand
+from aspora.services.values.common import size
 from aspora.stack_aws import Pool
 
 SPOT = "; on-demand price, the upper bound of spot"
@@ -41,17 +43,38 @@ def _nodes(stack: Stack, rendered: Sequence[Object], prices: AwsPrices) -> Itera
         (_Place("gvisor", settings.gvisor, prices), ()),
         (_Place("gvisorSpot", settings.gvisor_spot, prices, SPOT), ()),
     ):
-        demand = demands[place.name]
-        if pods := demand.pods + more:
+        wanted = demands[place.name]
+        pods = wanted.pods + more
+        if place.name == "platform":
+            pods = _beside_the_system(stack, pods, prices)
+        if pods:
             yield place.standing(pods)
-        yield from place.running(demand.runs)
+        yield from place.running(wanted.runs)
+
+
+SYSTEM_PODS = (Pod(100, 70 * MIB),) * 2 + (Pod(100, 200 * MIB),) * 2 + (Pod(60, 240 * MIB),) * 2
+"""CoreDNS, the metrics server and the volumes' controller, as their add-ons ask."""
 
 
 def _platform_pods(stack: Stack) -> tuple[Pod, ...]:
-    """The platform's services are not declared yet, so their pods are assumed."""
-    amounts = stack.usage
-    one = Pod(int(amounts["platform-cpu"]), int(amounts["platform-memory"]) * MIB)
-    return (one,) * int(amounts["platform-pods"])
+    """Of the releases, with their sidecars."""
+    settings = stack.settings
+    sidecar = Pod(100, 128 * MIB) if size(settings).several else Pod(10, 48 * MIB)
+    return tuple(
+        nodes.total((Pod(cpu, memory), sidecar)) if meshed else Pod(cpu, memory)
+        for cpu, memory, meshed in demand.pods(settings, stack.installed)
+    )
+
+
+def _beside_the_system(stack: Stack, pods: Sequence[Pod], prices: AwsPrices) -> tuple[Pod, ...]:
+    """What finds no room on the system nodes, which a small stack's services may fill."""
+    if size(stack.settings).several:
+        return tuple(pods)
+    system = stack.aws.nodes.system
+    shape = prices.instances.get(system.instance_type)
+    if shape is None:
+        return tuple(pods)
+    return nodes.left_over((*SYSTEM_PODS, *pods), shape, system.count)
 
 
 @dataclass(frozen=True)

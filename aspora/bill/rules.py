@@ -14,6 +14,8 @@ from typing import Any
 from aspora.bill.lines import Charge, Free
 from aspora.errors import AsporaError
 from aspora.registered import Registered
+from aspora.services.releases import Release
+from aspora.stack import StackSettings
 from aspora.stack_aws import AwsSettings
 
 ONE = Decimal(1)
@@ -30,6 +32,8 @@ class Stack:
     resources: Mapping[str, Sequence[Registered]]
     aws: AwsSettings
     usage: Mapping[str, Decimal]
+    settings: StackSettings
+    installed: tuple[Release, ...] = ()
 
     def of(self, token: str) -> Sequence[Registered]:
         """The resources of a type, in the order they were registered."""

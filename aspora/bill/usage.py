@@ -49,12 +49,7 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption("database-vcpu", "2", "2", "vCPU", "db.t4g.micro and db.m7g.large have two"),
     Assumption("node-disk", "50", "50", "GiB", "the root volume of each of Karpenter's nodes"),
     Assumption("run-extra", "10", "10", "minutes", "a node's start and end around a scheduled run"),
-    Assumption("platform-pods", "0", "40", "pods", "gateways, mesh, observability, delivery"),
-    Assumption("platform-cpu", "500", "500", "millicores", "that each of those asks for"),
-    Assumption("platform-memory", "1024", "1024", "MiB", "that each of those asks for"),
 )
-"""The platform's services are not declared yet, and staging has no nodes for them. Once they are
-rendered they count as all pods do: take the three amounts of `platform-…` out then."""
 
 
 def usage(environment: str) -> Mapping[str, Decimal]:

@@ -21,6 +21,7 @@ from aspora.render import (
     system,
     workloads,
 )
+from aspora.render.instrumentation import instrumentation
 from aspora.render.objects import Object, Ref, named, ref
 from aspora.resolve import Workload, smallest
 from aspora.resolve import workloads as resolve
@@ -134,6 +135,7 @@ def _domain(
         *secrets.secret_store(domain, labels, settings),
         *secrets.database_endpoints(domain, labels, settings),
         guardrails.pod_monitor(domain, labels),
+        instrumentation(domain, labels),
         *mesh.service_entries(domain, labels),
     ]
     if domain.sandbox.runtime == "runc":

@@ -7,6 +7,7 @@ from aspora.crds import CUSTOM_KINDS
 from aspora.render import admission
 from aspora.render.nodes import GVISOR_LABELS, GVISOR_TAINT, node_objects, toleration
 from aspora.render.objects import Object, named
+from aspora.render.platform import platform_namespaces, platform_objects
 from aspora.render.storage import storage_class
 from aspora.stack import StackSettings
 
@@ -48,24 +49,6 @@ def priority_classes() -> list[Object]:
             "description": why,
         }
         for name, value, why in PRIORITIES
-    ]
-
-
-def platform_namespaces() -> list[Object]:
-    """The namespaces that domain objects refer to; what runs in them comes with the services."""
-    levels = {
-        names.PLATFORM_NAMESPACE: "restricted",
-        names.ARGOCD_NAMESPACE: "restricted",
-    }
-    return [
-        named(
-            "v1",
-            "Namespace",
-            name,
-            None,
-            names.platform_labels() | {"pod-security.kubernetes.io/enforce": level},
-        )
-        for name, level in levels.items()
     ]
 
 
@@ -120,4 +103,5 @@ def cluster_objects(settings: StackSettings) -> list[Object]:
         *node_objects(settings),
         *preview_rights(settings),
         *admission.policies(settings),
+        *platform_objects(settings),
     ]

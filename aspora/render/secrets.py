@@ -22,17 +22,24 @@ ISSUER = "aspora-agents"
 
 def secret_store(domain: Domain, labels: dict[str, str], settings: StackSettings) -> list[Object]:
     """The domain's own SecretStore: its reader's role ends at `aspora/<stack>/<domain>/`."""
-    space = names.namespace(domain.name)
-    role = _reader_role(domain, settings)
+    role = names.domain_role(settings.cluster.name, domain.name, names.READER_ACCOUNT)
+    return store_objects(domain.name, names.namespace(domain.name), labels, settings, role)
+
+
+def store_objects(
+    name: str, space: str, labels: dict[str, str], settings: StackSettings, role: str
+) -> list[Object]:
+    """A SecretStore of a namespace, and the reader whose IAM role it takes."""
+    arn = _role_arn(role, settings)
     account = named(
         "v1",
         "ServiceAccount",
         names.READER_ACCOUNT,
         space,
         labels,
-        {"eks.amazonaws.com/role-arn": role} if role else None,
+        {"eks.amazonaws.com/role-arn": arn} if arn else None,
     )
-    store = named("external-secrets.io/v1", "SecretStore", domain.name, space, labels)
+    store = named("external-secrets.io/v1", "SecretStore", name, space, labels)
     return [
         account | {"automountServiceAccountToken": False},
         store
@@ -50,12 +57,11 @@ def secret_store(domain: Domain, labels: dict[str, str], settings: StackSettings
     ]
 
 
-def _reader_role(domain: Domain, settings: StackSettings) -> str:
-    """The ARN of the role that External Secrets takes for this domain; empty without an account."""
+def _role_arn(role: str, settings: StackSettings) -> str:
+    """Of the role that External Secrets takes for a namespace; empty without an account."""
     if settings.aws is None or settings.aws.account_id is None:
         return ""
     path = names.role_path(settings.environment)
-    role = names.domain_role(settings.cluster.name, domain.name, names.READER_ACCOUNT)
     return f"arn:aws:iam::{settings.aws.account_id}:role{path}{role}"
 
 
@@ -83,12 +89,26 @@ def database_endpoints(
 def _external_secret(
     name: str, domain: Domain, labels: dict[str, str], data: list[Object]
 ) -> Object:
-    space = names.namespace(domain.name)
+    return external_secret(name, names.namespace(domain.name), domain.name, labels, data)
+
+
+def external_secret(
+    name: str,
+    space: str,
+    store: str,
+    labels: dict[str, str],
+    data: list[Object],
+    template: dict[str, str] | None = None,
+) -> Object:
+    """A Secret filled through `store`; `template` gives its keys when they are not those read."""
+    target: Object = {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Retain"}
+    if template:
+        target["template"] = {"engineVersion": "v2", "data": template}
     return named("external-secrets.io/v1", "ExternalSecret", name, space, labels) | {
         "spec": {
             "refreshInterval": "1h",
-            "secretStoreRef": {"kind": "SecretStore", "name": domain.name},
-            "target": {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Retain"},
+            "secretStoreRef": {"kind": "SecretStore", "name": store},
+            "target": target,
             "data": data,
         }
     }

@@ -12,12 +12,14 @@ from aspora.models import Domain
 from aspora.observe.grafana import config_maps
 from aspora.observe.routing import routing
 from aspora.observe.rules import rules
+from aspora.render import sandboxes
+from aspora.render.collectors import collector_objects
 from aspora.render.objects import Object
 from aspora.stack import StackSettings
 
 Part = Callable[[Sequence[Domain], StackSettings], Iterable[Object]]
 
-PARTS: tuple[Part, ...] = (rules, routing, config_maps)
+PARTS: tuple[Part, ...] = (sandboxes.objects, collector_objects, rules, routing, config_maps)
 
 
 def service_objects(domains: Sequence[Domain], settings: StackSettings) -> tuple[Object, ...]:

@@ -6,7 +6,7 @@ from aspora import names
 from aspora.render.objects import Object, named
 from aspora.stack import StackSettings
 
-STORAGE_CLASS = "fast-ssd"
+STORAGE_CLASS = names.STORAGE_CLASS
 
 # The EBS driver fills it in for each volume (its docs/tagging.md): the domain, which is the
 # namespace without our prefix, pays for its own volumes; whoever else asks is the platform.

@@ -1,12 +1,28 @@
-"""NetworkPolicies of kube-system, from the table in `aspora/system_flows.py`."""
+"""NetworkPolicies of the platform's namespaces, from the tables of flows.
+
+kube-system's are `aspora/system_flows.py`, the others' `aspora/services/flows.py`.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from aspora import names
 from aspora.flows import Networks, peer_objects
 from aspora.render.objects import Object, named
+from aspora.services.flows import rows
+from aspora.services.namespaces import NAMESPACES
 from aspora.stack import StackSettings
-from aspora.system_flows import INTERNET, NAMESPACE, PRIVATE, SYSTEM_FLOWS, EveryPod, SystemFlow
+from aspora.system_flows import (
+    INTERNET,
+    NAMESPACE,
+    PRIVATE,
+    SYSTEM_FLOWS,
+    Domains,
+    EveryPod,
+    Namespace,
+    SystemFlow,
+)
 
 API = "networking.k8s.io/v1"
 
@@ -15,13 +31,24 @@ def system_policies(settings: StackSettings) -> list[Object]:
     """Empty for a stack that makes no cluster of its own."""
     if settings.aws is None:
         return []
-    return [_deny(), *(_policy(flow, settings) for flow in SYSTEM_FLOWS)]
+    return [_deny(NAMESPACE, ["Ingress"]), *policies(SYSTEM_FLOWS, settings)]
 
 
-def _deny() -> Object:
-    """Nobody gets in by default: a policy of one direction leaves the other open."""
-    head = named(API, "NetworkPolicy", "aspora-default-deny", NAMESPACE, names.platform_labels())
-    return head | {"spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}
+def platform_policies(settings: StackSettings) -> list[Object]:
+    """Of every platform namespace but kube-system: nothing in or out, then what the rows name."""
+    denied = [_deny(space.name, ["Ingress", "Egress"]) for space in NAMESPACES]
+    return [*denied, *policies(rows(), settings)]
+
+
+def policies(flows: Iterable[SystemFlow], settings: StackSettings) -> list[Object]:
+    """One for each row."""
+    return [_policy(flow, settings) for flow in flows]
+
+
+def _deny(namespace: str, types: list[str]) -> Object:
+    """kube-system's is of one direction: a policy of one direction leaves the other open."""
+    head = named(API, "NetworkPolicy", "aspora-default-deny", namespace, names.platform_labels())
+    return head | {"spec": {"podSelector": {}, "policyTypes": types}}
 
 
 def _policy(flow: SystemFlow, settings: StackSettings) -> Object:
@@ -30,7 +57,7 @@ def _policy(flow: SystemFlow, settings: StackSettings) -> Object:
         API,
         "NetworkPolicy",
         f"aspora-{flow.name}",
-        NAMESPACE,
+        flow.namespace,
         names.platform_labels(),
         {"aspora.io/why": flow.why},
     )
@@ -54,6 +81,12 @@ def _selector(flow: SystemFlow) -> Object:
 def _peers(flow: SystemFlow, settings: StackSettings) -> list[Object]:
     if isinstance(flow.peer, EveryPod):
         return [{"namespaceSelector": {}}]
+    if isinstance(flow.peer, Namespace):
+        only = {"kubernetes.io/metadata.name": flow.peer.namespace}
+        return [{"namespaceSelector": {"matchLabels": only}}]
+    if isinstance(flow.peer, Domains):
+        labelled = {"key": names.DOMAIN_LABEL, "operator": "Exists"}
+        return [{"namespaceSelector": {"matchExpressions": [labelled]}}]
     peers = peer_objects(flow.peer, settings)
     if isinstance(flow.peer, Networks) and flow.peer is INTERNET:
         return [{"ipBlock": peer["ipBlock"] | {"except": list(PRIVATE)}} for peer in peers]

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from aspora import iam
+from aspora.services.stores import CLICKHOUSE_BACKUP_DAYS, CLICKHOUSE_BACKUPS, platform_prefix
 from components.aws.site import Site
 
 
@@ -17,17 +18,24 @@ class Purpose:
     """A bucket: what it is for, how long its objects stay, and whether domains have prefixes.
 
     `days` is when an object expires, `cold_days` when it moves to infrequent access; None never.
-    Old versions of objects go after 90 days.
+    Old versions of objects go after 90 days. `short` are prefixes whose objects expire earlier.
     """
 
     name: str
     days: int | None
     cold_days: int | None
     by_domain: bool
+    short: tuple[tuple[str, int], ...] = ()
 
 
 PURPOSES: tuple[Purpose, ...] = (
-    Purpose("artifacts", None, 90, by_domain=True),
+    Purpose(
+        "artifacts",
+        None,
+        90,
+        by_domain=True,
+        short=((platform_prefix(CLICKHOUSE_BACKUPS), CLICKHOUSE_BACKUP_DAYS),),
+    ),
     Purpose("raw-logs", 400, 30, by_domain=True),
     Purpose("skills", None, None, by_domain=True),
     Purpose("training-data", None, 90, by_domain=True),
@@ -83,7 +91,7 @@ class SecureBucket(pulumi.ComponentResource):
             name, bucket=bucket, rules=[_encryption(args.key)], opts=child
         )
         aws.s3.BucketLifecycleConfiguration(
-            name, bucket=bucket, rules=[_lifecycle(args.purpose)], opts=child
+            name, bucket=bucket, rules=_lifecycle(args.purpose), opts=child
         )
         self.policy = aws.s3.BucketPolicy(
             name,
@@ -116,8 +124,23 @@ def _encryption(key: pulumi.Input[str] | None) -> Any:
     }
 
 
-def _lifecycle(purpose: Purpose) -> Any:
-    """One rule for all objects; an upload that never ended goes after a week."""
+def _lifecycle(purpose: Purpose) -> list[Any]:
+    """One rule for all objects, and one a prefix that expires earlier."""
+    return [_age(purpose), *(_short(prefix, days) for prefix, days in purpose.short)]
+
+
+def _short(prefix: str, days: int) -> dict[str, Any]:
+    return {
+        "id": prefix.strip("/").replace("/", "-"),
+        "status": "Enabled",
+        "filter": {"prefix": prefix},
+        "expiration": {"days": days},
+        "noncurrent_version_expiration": {"noncurrent_days": 1},
+    }
+
+
+def _age(purpose: Purpose) -> dict[str, Any]:
+    """An upload that never ended goes after a week."""
     rule: dict[str, Any] = {
         "id": "age",
         "status": "Enabled",

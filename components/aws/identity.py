@@ -50,6 +50,29 @@ class PodRole(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True)
+class SecretReaderArgs:
+    """Which namespace's reader, and what it may read."""
+
+    site: Site
+    cluster: Cluster
+    namespace: str
+    statements: list[iam.Statement]
+    owner: str = names.PLATFORM_OWNER
+
+
+def secret_reader(name: str, args: SecretReaderArgs, opts: pulumi.ResourceOptions) -> None:
+    """A namespace's secret reader: External Secrets takes it by a token of the cluster's issuer."""
+    trust = pulumi.Output.all(args.cluster.tokens.arn, args.cluster.issuer).apply(
+        lambda found: iam.document(
+            iam.trust_web_identity(found[0], found[1], args.namespace, names.READER_ACCOUNT)
+        )
+    )
+    reader = role(name, args.site, trust, opts, owner=args.owner)
+    policy = iam.document(args.statements)
+    aws.iam.RolePolicy(name, name=name, role=reader.id, policy=policy, opts=opts)
+
+
+@dataclass(frozen=True)
 class TenantRolesArgs:
     """A domain, the ARN of the key of its objects in S3, and RDS's id of the database."""
 
@@ -104,16 +127,7 @@ class TenantRoles(pulumi.ComponentResource):
         return pulumi.Output.all(args.data_key, args.database_id).apply(policy)
 
     def _reader(self, args: TenantRolesArgs) -> None:
-        """The secret reader's: External Secrets takes it by a token of the cluster's issuer."""
         site, tenant = args.site, args.tenant
-        name = names.domain_role(site.name, tenant.name, names.READER_ACCOUNT)
-        child = pulumi.ResourceOptions(parent=self)
-        trust = pulumi.Output.all(args.cluster.tokens.arn, args.cluster.issuer).apply(
-            lambda found: iam.document(
-                iam.trust_web_identity(found[0], found[1], tenant.namespace, names.READER_ACCOUNT)
-            )
-        )
-        reader = role(name, site, trust, child, owner=tenant.name)
         statements = iam.secret_reader(
             site.settings.environment,
             tenant.name,
@@ -121,8 +135,10 @@ class TenantRoles(pulumi.ComponentResource):
             site.account,
             site.secrets_alias(),
         )
-        aws.iam.RolePolicy(
-            name, name=name, role=reader.id, policy=iam.document(statements), opts=child
+        secret_reader(
+            names.domain_role(site.name, tenant.name, names.READER_ACCOUNT),
+            SecretReaderArgs(site, args.cluster, tenant.namespace, statements, tenant.name),
+            pulumi.ResourceOptions(parent=self),
         )
 
     def _team(self, args: TenantRolesArgs) -> aws.iam.Role:

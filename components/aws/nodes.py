@@ -77,7 +77,7 @@ class SystemNodes(pulumi.ComponentResource):
             },
             update_config={"max_unavailable": 1},
             node_repair_config={"enabled": True},
-            labels={names.RUNTIME_LABEL: "system"},
+            labels=dict(names.SYSTEM_NODE_LABELS),
             tags=site.tags(full),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*attached, *args.waits_for]),
         )
@@ -171,7 +171,7 @@ class Karpenter(pulumi.ComponentResource):
 
     def _queue(self, site: Site) -> aws.sqs.Queue:
         child = pulumi.ResourceOptions(parent=self)
-        name = f"{site.name}-interruptions"
+        name = names.interruption_queue(site.name)
         queue = aws.sqs.Queue(
             name,
             name=name,

@@ -1,6 +1,7 @@
 """Kubernetes for the local platform: every resource is its manifest, applied server-side.
 
-A preview sends the manifest as a dry run, so that it finds what the API server would refuse.
+A preview sends the manifest as a dry run, so that it finds what the API server would refuse. A Helm
+release is kept in the engine's state and not installed: the charts' webhooks need real pods.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ _BOOKKEEPING = ("managedFields", "resourceVersion", "generation", "creationTimes
 
 Holder = tuple[str, str, str, str]
 
+RELEASE = "kubernetes:helm.sh/v3:Release"
+"""Kept in the state alone; `aspora status` lists them as not installed."""
+_NEEDED = ("chart", "name", "namespace", "values")
+
 
 def serve_kubernetes(client: KubeClient, *, delete_seconds: float = 60) -> Server:
     """Start the stand-in for `kubernetes`. A delete waits `delete_seconds` for the object to go."""
@@ -48,6 +53,8 @@ class KubernetesStandIn:
 
     def check(self, resource: Resource, inputs: Values) -> list[tuple[str, str]]:
         """The manifest must have an identity, and be of the kind that the type token says."""
+        if resource.type == RELEASE:
+            return [(name, "is missing") for name in _NEEDED if name not in inputs]
         ref = ref_of(inputs)
         problems = [
             (name, "is missing")
@@ -68,6 +75,8 @@ class KubernetesStandIn:
     def diff(self, resource: Resource, old: Values, new: Values) -> Difference:
         """Every changed field; those Kubernetes never changes in place ask for a new object."""
         found = tuple(changes(old, new))
+        if resource.type == RELEASE:
+            return Difference(found)
         replaces = replacing(old, found)
         if replaces:
             self._replacing.add(resource.urn)
@@ -75,6 +84,8 @@ class KubernetesStandIn:
 
     def create(self, resource: Resource, inputs: Values) -> tuple[str, Values]:
         """Apply; an object that is there already is adopted."""
+        if resource.type == RELEASE:
+            return f"{inputs['namespace']}/{inputs['name']}", inputs
         identity = _identity(ref_of(inputs))
         if not resource.preview:
             self._apply(inputs, may_replace=True)
@@ -85,6 +96,8 @@ class KubernetesStandIn:
 
     def update(self, resource: Resource, old: State, new: Values) -> Values:
         """Apply; fields that the manifest no longer has go."""
+        if resource.type == RELEASE:
+            return new
         if resource.preview:
             self._rehearse(new, may_replace=False)
         else:
@@ -94,6 +107,8 @@ class KubernetesStandIn:
     def read(self, resource: Resource, state: State) -> State | None:
         """Gone, as we left it, or with the live values of our fields where someone changed them."""
         wanted = state.inputs or state.outputs
+        if resource.type == RELEASE:
+            return State(wanted, wanted)
         ref = ref_of(wanted)
         live = self._client.get(ref)
         if live is None or _is_going(live) or self._namespace_is_going(ref.namespace):
@@ -105,6 +120,8 @@ class KubernetesStandIn:
 
     def delete(self, resource: Resource, state: State) -> None:
         """Delete and wait; not when another resource has taken the object over (a rename)."""
+        if resource.type == RELEASE:
+            return
         ref = ref_of(state.outputs or state.inputs)
         if self._holders.get(_holder(ref), resource.urn) == resource.urn:
             self._client.delete(ref, wait_seconds=self._delete_seconds)

@@ -1,0 +1,330 @@
+"""The connections of the platform's own namespaces, kube-system apart: who calls whom, and why.
+
+A row has both ends. Each end that lies in a namespace of the table gets a NetworkPolicy of its
+own, so that what one side may send the other may receive. kubelet's probes need no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aspora import names
+from aspora.flows import EXECUTE_PORT, GATEWAY_PORT, OTLP_PORT, STATUS_PORT, Networks, Pods, tcp
+from aspora.services.namespaces import NAMESPACES, by_name
+from aspora.services.stores import (
+    CLICKHOUSE_HTTP_PORT,
+    CLICKHOUSE_NATIVE_PORT,
+    MYSQL,
+    MYSQL_PORT,
+)
+from aspora.services.values.mesh import STATUS_PORT as HEALTH_PORT
+from aspora.services.values.stores import VALKEY, VALKEY_PORT
+from aspora.services.values.telemetry import COLLECTOR, SPAN_METRICS_PORT
+from aspora.system_flows import (
+    AGENT,
+    API_SERVER,
+    DNS,
+    ENDPOINTS,
+    INTERNET,
+    KUBERNETES,
+    NAME,
+    NODES,
+    Domains,
+    EveryPod,
+    Namespace,
+    SystemFlow,
+)
+
+Ports = tuple[tuple[str, int], ...]
+End = Pods | Networks | EveryPod | Namespace | Domains
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`source` opens connections to `to` on `ports`."""
+
+    name: str
+    source: End
+    to: End
+    ports: Ports
+    why: str
+
+
+def service(namespace: str, name: str) -> Pods:
+    """The pods of one of our services, by the label that every chart's values set."""
+    return Pods(namespace, (names.SERVICE_LABEL, name))
+
+
+def seen(name: str) -> Pods:
+    """A service of the observability namespace."""
+    return service(names.OBSERVABILITY_NAMESPACE, name)
+
+
+PLATFORM = names.PLATFORM_NAMESPACE
+OBSERVABILITY = names.OBSERVABILITY_NAMESPACE
+GATEWAY = Pods(PLATFORM, ("app", "aspora-gateway"))
+MODELS = Pods(PLATFORM, ("app", "model-gateway"))
+TOOLS = Pods(PLATFORM, ("app", "tool-gateway"))
+EGRESS = Pods(names.EGRESS_NAMESPACE, ("istio", "egressgateway"))
+ISTIOD = Pods(names.ISTIO_NAMESPACE, ("app", "istiod"))
+ROUTER = Pods(names.SANDBOX_NAMESPACE, ("app", "sandbox-router"))
+SANDBOXES = Pods(names.SANDBOX_NAMESPACE, ("app", "agent-sandbox-controller"))
+OTEL = Pods(OBSERVABILITY, ("app", COLLECTOR))
+LOGS = Pods(names.NODE_AGENTS_NAMESPACE, ("app", "otel-agent"))
+PROMETHEUS = Pods(OBSERVABILITY, (NAME, "prometheus"))
+ALERTMANAGER = Pods(OBSERVABILITY, (NAME, "alertmanager"))
+GRAFANA = Pods(OBSERVABILITY, (NAME, "grafana"))
+KUBE_STATE = Pods(OBSERVABILITY, (NAME, "kube-state-metrics"))
+OPERATOR = seen("prometheus-operator")
+LANGFUSE, OPIK, PHOENIX = seen("langfuse"), seen("opik"), seen("phoenix")
+CLICKHOUSE, KEEPER = seen("clickhouse"), seen("clickhouse-keeper")
+SQL = seen(MYSQL)
+OPENCOST = seen("opencost")
+REDIS = seen(VALKEY)
+KUBE_DNS = Pods("kube-system", ("k8s-app", "kube-dns"))
+CLIENTS = Networks("network.vpcCidr (the load balancer)", lambda s: (s.network.vpc_cidr,))
+STORES = Networks("network.databaseCidrs", lambda s: s.network.database_cidrs)
+
+CLICKHOUSE_PORTS = tcp(CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT)
+MANAGEMENT_PORT, INTERSERVER_PORT = 9001, 9009
+KEEPER_PORT, RAFT_PORT, KEEPER_CONTROL_PORT = 2181, 9234, 9182
+ARGO_REDIS_PORT = 6379
+
+_GATEWAYS: tuple[Edge, ...] = (
+    Edge("clients", CLIENTS, GATEWAY, tcp(GATEWAY_PORT, HEALTH_PORT), "Clients, through the NLB."),
+    Edge("agent-calls", Domains(), GATEWAY, tcp(GATEWAY_PORT), "Agents call other agents."),
+    Edge("execute", GATEWAY, Domains(), tcp(EXECUTE_PORT), "The gateway is agents' one caller."),
+    Edge("sessions", GATEWAY, ROUTER, tcp(EXECUTE_PORT), "Sessions go to their router."),
+    Edge("router", ROUTER, Domains(), tcp(EXECUTE_PORT), "The router knows each sandbox."),
+    Edge("models", Domains(), MODELS, tcp(GATEWAY_PORT), "Model calls, with a key and budget."),
+    Edge("tools", Domains(), TOOLS, tcp(GATEWAY_PORT), "Calls of MCP tools."),
+    Edge("models-out", MODELS, EGRESS, tcp(GATEWAY_PORT), "Model providers, by host name."),
+    Edge("tools-out", TOOLS, EGRESS, tcp(GATEWAY_PORT), "MCP servers outside, by host name."),
+    Edge("agents-out", Domains(), EGRESS, tcp(GATEWAY_PORT), "Hosts a domain file names."),
+    Edge("outside", EGRESS, INTERNET, tcp(443), "What the mesh's rules let through."),
+    Edge("models-state", MODELS, STORES, tcp(5432, 6379), "What was spent, by key."),
+)
+
+_MESH: tuple[Edge, ...] = (
+    Edge("xds", EveryPod(), ISTIOD, tcp(15012), "Sidecars' configuration and certificates."),
+    Edge("inject", API_SERVER, ISTIOD, tcp(15017), "Injection and validation webhooks."),
+    *(
+        Edge(f"mesh-{name}", Namespace(name), ISTIOD, tcp(15012), "The proxy's control plane.")
+        for name in (PLATFORM, OBSERVABILITY, names.EGRESS_NAMESPACE)
+    ),
+)
+
+_TELEMETRY: tuple[Edge, ...] = (
+    Edge("otlp", Domains(), OTEL, tcp(OTLP_PORT), "Agents' traces, metrics and logs."),
+    *(
+        Edge(f"otlp-{name}", Namespace(name), OTEL, tcp(4317, OTLP_PORT), "Traces of the gateways.")
+        for name in (PLATFORM, names.EGRESS_NAMESPACE)
+    ),
+    Edge("logs", LOGS, OTEL, tcp(4317, OTLP_PORT), "Logs of every node's pods."),
+    Edge("to-langfuse", OTEL, LANGFUSE, tcp(3000), "Traces."),
+    Edge("to-opik", OTEL, OPIK, tcp(5173, 8080), "Traces."),
+    Edge("to-phoenix", OTEL, PHOENIX, tcp(4317, 6006), "Traces."),
+    Edge("to-clickhouse", OTEL, CLICKHOUSE, CLICKHOUSE_PORTS, "Executions and model calls."),
+    Edge("collector-s3", OTEL, ENDPOINTS, tcp(443), "JSON logs to S3."),
+    Edge("collector-identity", OTEL, AGENT, tcp(80), "Credentials of its own."),
+    Edge("traces-api", GATEWAY, LANGFUSE, tcp(3000), "Langfuse's pages."),
+    Edge("phoenix-pages", GATEWAY, PHOENIX, tcp(6006), "Phoenix's pages."),
+    Edge("dashboards", GATEWAY, GRAFANA, tcp(3000), "Dashboards."),
+)
+
+_STORES: tuple[Edge, ...] = (
+    Edge("langfuse-postgres", LANGFUSE, STORES, tcp(5432), "Projects and prompts."),
+    Edge("langfuse-clickhouse", LANGFUSE, CLICKHOUSE, CLICKHOUSE_PORTS, "Traces and scores."),
+    Edge("langfuse-queue", LANGFUSE, REDIS, tcp(VALKEY_PORT), "Its queue."),
+    Edge("langfuse-s3", LANGFUSE, ENDPOINTS, tcp(443), "Events and media."),
+    Edge("langfuse-identity", LANGFUSE, AGENT, tcp(80), "Credentials of its own."),
+    Edge("opik-parts", OPIK, OPIK, tcp(5173, 8080), "Its pages ask its backend."),
+    Edge("opik-mysql", OPIK, SQL, tcp(MYSQL_PORT), "Projects and datasets."),
+    Edge("opik-clickhouse", OPIK, CLICKHOUSE, CLICKHOUSE_PORTS, "Traces."),
+    Edge("opik-cache", OPIK, REDIS, tcp(VALKEY_PORT), "Its cache."),
+    Edge("opik-s3", OPIK, ENDPOINTS, tcp(443), "Attachments."),
+    Edge("opik-identity", OPIK, AGENT, tcp(80), "Credentials of its own."),
+    Edge("phoenix-postgres", PHOENIX, STORES, tcp(5432), "All it knows."),
+    Edge("phoenix-identity", PHOENIX, AGENT, tcp(80), "The IAM token of its database user."),
+    Edge("grafana-postgres", GRAFANA, STORES, tcp(5432), "Users and sessions."),
+    Edge("grafana-clickhouse", GRAFANA, CLICKHOUSE, CLICKHOUSE_PORTS, "Cost and quality."),
+    Edge("grafana-prometheus", GRAFANA, PROMETHEUS, tcp(9090), "Metrics."),
+    Edge("grafana-alerts", GRAFANA, ALERTMANAGER, tcp(9093), "Alerts."),
+    Edge(
+        "replicas",
+        CLICKHOUSE,
+        CLICKHOUSE,
+        (*CLICKHOUSE_PORTS, *tcp(INTERSERVER_PORT)),
+        "Replicas fetch from each other.",
+    ),
+    Edge("keeper", CLICKHOUSE, KEEPER, tcp(KEEPER_PORT), "What is where."),
+    Edge("raft", KEEPER, KEEPER, tcp(KEEPER_PORT, RAFT_PORT), "Keepers agree."),
+    Edge(
+        "clickhouse-operator",
+        Namespace("clickhouse-operator"),
+        CLICKHOUSE,
+        (*CLICKHOUSE_PORTS, *tcp(MANAGEMENT_PORT)),
+        "The operator creates databases on new replicas.",
+    ),
+    Edge(
+        "keeper-operator",
+        Namespace("clickhouse-operator"),
+        KEEPER,
+        tcp(KEEPER_PORT, KEEPER_CONTROL_PORT),
+        "The operator asks who leads.",
+    ),
+    Edge("jobs", seen("clickhouse-jobs"), CLICKHOUSE, CLICKHOUSE_PORTS, "Databases, backups."),
+    Edge("backups", CLICKHOUSE, ENDPOINTS, tcp(443), "Backups to S3."),
+    Edge("backup-identity", CLICKHOUSE, AGENT, tcp(80), "Credentials of its own."),
+)
+
+_METRICS: tuple[Edge, ...] = (
+    Edge("scrape-agents", PROMETHEUS, Domains(), tcp(STATUS_PORT), "/metrics of agents."),
+    Edge("scrape-dns", PROMETHEUS, KUBE_DNS, tcp(9153), "CoreDNS."),
+    Edge("scrape-system", PROMETHEUS, Namespace("kube-system"), tcp(8080), "Controllers."),
+    Edge("scrape-nodes", PROMETHEUS, NODES, tcp(9100, 10250), "Kubelets, node exporter."),
+    Edge("scrape-platform", PROMETHEUS, Namespace(PLATFORM), tcp(15020), "Gateways, proxies."),
+    Edge("scrape-egress", PROMETHEUS, EGRESS, tcp(15020), "The egress gateway."),
+    Edge("scrape-istiod", PROMETHEUS, ISTIOD, tcp(15014), "The mesh's control plane."),
+    Edge("scrape-cni", PROMETHEUS, Namespace(names.CNI_NAMESPACE), tcp(15014), "Its agents."),
+    Edge("scrape-certs", PROMETHEUS, Namespace("cert-manager"), tcp(9402), "Certificates."),
+    Edge("scrape-secrets", PROMETHEUS, Namespace("external-secrets"), tcp(8080), "Secrets."),
+    Edge("scrape-dns-records", PROMETHEUS, Namespace("external-dns"), tcp(7979), "Records."),
+    Edge("scrape-keda", PROMETHEUS, Namespace("keda"), tcp(8080), "Scalers."),
+    Edge(
+        "scrape-argocd",
+        PROMETHEUS,
+        Namespace(names.ARGOCD_NAMESPACE),
+        tcp(8082, 8083, 8084),
+        "Delivery.",
+    ),
+    Edge("scrape-rollouts", PROMETHEUS, Namespace("argo-rollouts"), tcp(8090), "Canaries."),
+    Edge("scrape-sandboxes", PROMETHEUS, SANDBOXES, tcp(8080), "Pools and claims."),
+    Edge(
+        "scrape-instrumentation",
+        PROMETHEUS,
+        Namespace("opentelemetry-operator"),
+        tcp(8443),
+        "Injection.",
+    ),
+    Edge(
+        "scrape-clickhouse-operator",
+        PROMETHEUS,
+        Namespace("clickhouse-operator"),
+        tcp(8080),
+        "The operator.",
+    ),
+    Edge("scrape-collector", PROMETHEUS, OTEL, tcp(8888, SPAN_METRICS_PORT), "skill_* metrics."),
+    Edge("scrape-agents-of-nodes", PROMETHEUS, LOGS, tcp(8888), "The log collectors."),
+    Edge("scrape-clickhouse", PROMETHEUS, CLICKHOUSE, tcp(9363), "ClickHouse."),
+    Edge("scrape-state", PROMETHEUS, KUBE_STATE, tcp(8080, 8081), "What Kubernetes knows."),
+    Edge("scrape-grafana", PROMETHEUS, GRAFANA, tcp(3000), "Grafana."),
+    Edge("scrape-phoenix", PROMETHEUS, PHOENIX, tcp(9090), "Phoenix."),
+    Edge("scrape-costs", PROMETHEUS, OPENCOST, tcp(9003), "Prices and allocation."),
+    Edge("scrape-operator", PROMETHEUS, OPERATOR, tcp(10250), "The operator."),
+    Edge("scrape-self", PROMETHEUS, PROMETHEUS, tcp(8080, 9090), "Itself and the other one."),
+    Edge("alerts", PROMETHEUS, ALERTMANAGER, tcp(8080, 9093), "Alerts."),
+    Edge(
+        "gossip",
+        ALERTMANAGER,
+        ALERTMANAGER,
+        (("TCP", 9094), ("UDP", 9094)),
+        "Two of them notify once.",
+    ),
+    Edge("notify", ALERTMANAGER, INTERNET, tcp(443, 587), "PagerDuty, Slack and e-mail."),
+    Edge("allocation", OPENCOST, PROMETHEUS, tcp(9090), "What pods asked for and used."),
+    Edge("prices", OPENCOST, INTERNET, tcp(443), "AWS's list prices."),
+    Edge("queues", Namespace("keda"), PROMETHEUS, tcp(9090), "Queue depth."),
+    Edge("verdicts", Namespace("argo-rollouts"), PROMETHEUS, tcp(9090), "Canaries' verdicts."),
+)
+
+_CONTROLLERS: tuple[Edge, ...] = (
+    Edge("certificates", API_SERVER, Namespace("cert-manager"), tcp(10250), "Webhook."),
+    Edge("acme", Namespace("cert-manager"), INTERNET, tcp(443), "ACME, and Route 53."),
+    Edge("cert-identity", Namespace("cert-manager"), AGENT, tcp(80), "Credentials of its own."),
+    Edge("secrets", API_SERVER, Namespace("external-secrets"), tcp(10250), "Webhook."),
+    Edge(
+        "secrets-aws", Namespace("external-secrets"), ENDPOINTS, tcp(443), "Secrets Manager, STS."
+    ),
+    Edge("records", Namespace("external-dns"), INTERNET, tcp(443), "Route 53."),
+    Edge("records-identity", Namespace("external-dns"), AGENT, tcp(80), "Credentials of its own."),
+    Edge("external-metrics", API_SERVER, Namespace("keda"), tcp(6443, 9443), "Metrics, webhook."),
+    Edge("keda-parts", Namespace("keda"), Namespace("keda"), tcp(9666), "Its parts."),
+    Edge(
+        "argocd-parts",
+        Namespace(names.ARGOCD_NAMESPACE),
+        Namespace(names.ARGOCD_NAMESPACE),
+        tcp(ARGO_REDIS_PORT, 8080, 8081),
+        "Its parts.",
+    ),
+    Edge("git", Namespace(names.ARGOCD_NAMESPACE), INTERNET, tcp(443), "The rendered tree in Git."),
+    Edge("argocd-pages", GATEWAY, Namespace(names.ARGOCD_NAMESPACE), tcp(8080), "Its pages."),
+    Edge("rules", API_SERVER, OPERATOR, tcp(10250), "Webhook of PrometheusRules."),
+    Edge("injection", API_SERVER, Namespace("opentelemetry-operator"), tcp(9443), "Webhook."),
+    Edge("clusters", API_SERVER, Namespace("clickhouse-operator"), tcp(9443), "Webhook."),
+)
+
+WATCHERS: tuple[Namespace | Pods, ...] = (
+    *(ISTIOD, PROMETHEUS, GRAFANA, KUBE_STATE, OPERATOR, OTEL, OPENCOST, LOGS, SANDBOXES),
+    *(
+        Namespace(name)
+        for name in (
+            names.CNI_NAMESPACE,
+            "cert-manager",
+            "external-secrets",
+            "external-dns",
+            "keda",
+            names.ARGOCD_NAMESPACE,
+            "argo-rollouts",
+            "opentelemetry-operator",
+            "clickhouse-operator",
+        )
+    ),
+    GATEWAY,
+    EGRESS,
+)
+"""Whose pods talk to the API server. Gateways read the Secrets of their certificates."""
+
+
+def _common() -> Iterator[Edge]:
+    for space in NAMESPACES:
+        yield Edge("lookup", Namespace(space.name), KUBE_DNS, DNS, "Names are looked up.")
+    for watcher in WATCHERS:
+        name = "api-server" if isinstance(watcher, Namespace) else f"api-server-{watcher.label[1]}"
+        yield Edge(name, watcher, KUBERNETES, tcp(443), "It watches Kubernetes' objects.")
+
+
+EDGES: tuple[Edge, ...] = (
+    *_common(),
+    *_GATEWAYS,
+    *_MESH,
+    *_TELEMETRY,
+    *_STORES,
+    *_METRICS,
+    *_CONTROLLERS,
+)
+
+
+def rows() -> tuple[SystemFlow, ...]:
+    """Each edge once for every end in a platform namespace, sorted by namespace."""
+    order = {space.name: number for number, space in enumerate(NAMESPACES)}
+    found = [row for edge in EDGES for row in _ends(edge)]
+    return tuple(sorted(found, key=lambda row: order[row.namespace]))
+
+
+def _ends(edge: Edge) -> Iterator[SystemFlow]:
+    ours = by_name()
+    for end, peer, direction in ((edge.source, edge.to, "to"), (edge.to, edge.source, "from")):
+        if isinstance(end, Pods | Namespace) and end.namespace in ours:
+            label, pods = (end.label[0], (end.label[1],)) if isinstance(end, Pods) else ("", ())
+            yield SystemFlow(
+                f"{edge.name}-{direction}",
+                label,
+                pods,
+                direction,
+                peer,
+                edge.ports,
+                edge.why,
+                end.namespace,
+            )

@@ -1,0 +1,229 @@
+"""Which product keeps what in which store, how it is backed up and how it is restored.
+
+docs/reference/stores.md is made of this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aspora import names
+
+CLICKHOUSE = "aspora"
+"""The ClickHouseCluster and its KeeperCluster."""
+CLICKHOUSE_HOST = f"{CLICKHOUSE}-clickhouse-headless"
+"""The Service that the operator makes."""
+CLICKHOUSE_HTTP_PORT = 8123
+CLICKHOUSE_NATIVE_PORT = 9000
+CLICKHOUSE_USERS = {"langfuse": "default", "opik": "opik", "telemetry": "telemetry"}
+"""Each user with the one database that is its own."""
+CLICKHOUSE_BACKUPS = "clickhouse-backups"
+CLICKHOUSE_BACKUP_DAYS = 35
+"""Five weekly ones."""
+MYSQL = "opik-mysql"
+MYSQL_PORT = 3306
+POSTGRES_DATABASES = ("grafana", "langfuse", "phoenix")
+"""In RDS, beside the domains' own; docs/runbooks/platform-databases.md makes them."""
+
+RESTORE_RDS = "docs/runbooks/restore-database.md"
+RESTORE_CLICKHOUSE = "docs/runbooks/restore-clickhouse.md"
+DATABASES = "docs/runbooks/platform-databases.md"
+
+
+def platform_prefix(product: str) -> str:
+    """Where a product's objects lie in the bucket `artifacts`: platform/langfuse/."""
+    return f"{names.PLATFORM_OWNER}/{product}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One product's data of one kind. `runbook` is a page of this repository; empty for none."""
+
+    product: str
+    what: str
+    where: str
+    backed_up: str
+    restored: str
+    runbook: str = ""
+
+
+PITR = "RDS: snapshots and point in time, `aws.database.backupDays`"
+WEEKLY = f"every Sunday to S3, kept {CLICKHOUSE_BACKUP_DAYS} days (CronJob `clickhouse-backup`)"
+NOT_YET = "not backed up: the volume outlives its pod, and not its zone"
+VERSIONS = "S3 versions; old ones go after 90 days"
+REBUILT = "nothing to restore: it is made anew"
+
+STORES: tuple[Store, ...] = (
+    Store(
+        "Langfuse",
+        "projects, users, prompt versions, scores' definitions",
+        "RDS PostgreSQL, database `langfuse`",
+        PITR,
+        "as every database of RDS; prompts also by synchronising them from the skills' files",
+        RESTORE_RDS,
+    ),
+    Store(
+        "Langfuse",
+        "traces, observations, scores",
+        "ClickHouse, database `default`",
+        WEEKLY,
+        "from a backup; later events lie in S3",
+        RESTORE_CLICKHOUSE,
+    ),
+    Store(
+        "Langfuse",
+        "raw events, media, exports",
+        f"S3, `artifacts/{platform_prefix('langfuse')}`",
+        VERSIONS,
+        "an older version of the object",
+    ),
+    Store(
+        "Langfuse",
+        "queue and cache",
+        "Valkey in the cluster, each write on its volume",
+        NOT_YET,
+        "empty; events that were in the queue are still in S3",
+    ),
+    Store(
+        "Opik",
+        "projects, datasets, experiments' definitions",
+        f"MySQL in the cluster, StatefulSet `{MYSQL}`",
+        NOT_YET,
+        "empty; experiments are run again",
+    ),
+    Store(
+        "Opik",
+        "traces, spans, experiment items",
+        "ClickHouse, database `opik`",
+        WEEKLY,
+        "from a backup",
+        RESTORE_CLICKHOUSE,
+    ),
+    Store(
+        "Opik",
+        "attachments",
+        f"S3, `artifacts/{platform_prefix('opik')}`",
+        VERSIONS,
+        "an older version of the object",
+    ),
+    Store("Opik", "cache", "Valkey in the cluster", "not kept", REBUILT),
+    Store(
+        "Phoenix",
+        "traces, annotations, datasets; 90 days",
+        "RDS PostgreSQL, database `phoenix`",
+        PITR,
+        "as every database of RDS",
+        RESTORE_RDS,
+    ),
+    Store(
+        "Grafana",
+        "users, sessions; dashboards are code",
+        "RDS PostgreSQL, database `grafana`",
+        PITR,
+        "as every database of RDS; dashboards by the next `up`",
+        RESTORE_RDS,
+    ),
+    Store(
+        "telemetry",
+        "executions, model calls, rollups of cost and quality",
+        "ClickHouse, database `telemetry`",
+        WEEKLY,
+        "from a backup; JSON logs in S3 hold the same executions",
+        RESTORE_CLICKHOUSE,
+    ),
+    Store(
+        "telemetry",
+        "JSON logs of executions",
+        "S3, bucket `raw-logs`; 400 days",
+        VERSIONS,
+        "an older version of the object",
+    ),
+    Store(
+        "Prometheus",
+        "metrics; 15 days",
+        "a volume a replica",
+        NOT_YET,
+        "the other replica has them, in prod",
+    ),
+    Store(
+        "Alertmanager",
+        "silences",
+        "a volume a replica",
+        NOT_YET,
+        "set again by hand",
+    ),
+    Store(
+        "model gateway",
+        "keys, budgets, what was spent",
+        "RDS PostgreSQL and ElastiCache for Valkey, where its product needs them",
+        PITR,
+        "as every database of RDS; keys by `aspora bootstrap`",
+        RESTORE_RDS,
+    ),
+    Store(
+        "registry",
+        "versions of skills and their evaluations",
+        "RDS PostgreSQL, database `aspora`; files in S3, bucket `skills`",
+        PITR,
+        "as every database of RDS",
+        RESTORE_RDS,
+    ),
+    Store("images", "agents' images", "ECR", "not kept twice", "built again from Git"),
+    Store(
+        "Argo CD",
+        "Applications",
+        "Kubernetes objects; Redis as a cache",
+        "Git and the stack's state",
+        "by the next `up`",
+    ),
+    Store(
+        "cert-manager",
+        "the internal CA's key",
+        "Secret `aspora-agents-root` in the namespace cert-manager",
+        "not kept: its loss is a rotation",
+        "docs/runbooks/rotate-internal-ca.md",
+        "docs/runbooks/rotate-internal-ca.md",
+    ),
+    Store(
+        "secrets",
+        "keys and passwords",
+        "AWS Secrets Manager",
+        "AWS keeps deleted ones for the recovery window",
+        "restored in the window, else rotated",
+        "docs/runbooks/rotate-keys.md",
+    ),
+    Store(
+        "Pulumi",
+        "the stack's state",
+        "S3, bucket of the state, versioned",
+        VERSIONS,
+        "an older version of the file",
+        "docs/runbooks/restore-state.md",
+    ),
+)
+
+
+def reference() -> str:
+    """docs/reference/stores.md."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield from (
+        "# Who keeps what, and where",
+        "",
+        "From `aspora/services/stores.py` by `make docs`. Backups stand in the same account and",
+        "region.",
+        "",
+        "| Product | What | Where | Backed up | Restored | Runbook |",
+        "|---|---|---|---|---|---|",
+    )
+    for row in STORES:
+        cells = (row.product, row.what, row.where, row.backed_up, row.restored)
+        yield f"| {' | '.join(cells)} | {_link(row.runbook)} |"
+
+
+def _link(runbook: str) -> str:
+    name = runbook.rpartition("/")[2]
+    return f"[{name.removesuffix('.md')}](../runbooks/{name})" if runbook else ""

@@ -1,0 +1,152 @@
+"""Istio: control plane, node agent and the two gateways made by its chart."""
+
+from __future__ import annotations
+
+from aspora import names
+from aspora.flows import GATEWAY_PORT
+from aspora.services.values.common import (
+    CONTAINER_SECURITY,
+    CRITICAL,
+    POD_SECURITY,
+    Values,
+    inside,
+    labels,
+    placed,
+    resources,
+    size,
+    spread,
+)
+from aspora.stack import StackSettings
+
+TRACING_PROVIDER = "otel"
+"""The name by which Telemetry objects mean our collector."""
+STATUS_PORT = 15021
+PROXY_USER = 1337
+
+
+def base(_: StackSettings) -> Values:
+    """The definitions are ours; left are the validating webhook and the reader's account."""
+    return {"base": {"enableIstioConfigCRDs": False}, "defaultRevision": "default"}
+
+
+def istiod(settings: StackSettings) -> Values:
+    """Hosts that nobody registered are refused; native nftables stays off (gVisor cannot)."""
+    count = size(settings)
+    return {
+        "autoscaleEnabled": count.several,
+        "autoscaleMin": count.replicas,
+        "autoscaleMax": 5,
+        "replicaCount": count.replicas,
+        "pdb": {"minAvailable": 1},
+        "resources": resources(count.pick("100m", "500m"), count.pick("256Mi", "1Gi"), "2Gi"),
+        "seccompProfile": {"type": "RuntimeDefault"},
+        "nodeSelector": placed(count),
+        "topologySpreadConstraints": spread({"app": "istiod"}),
+        "podLabels": labels("istiod"),
+        "cni": {"enabled": True},
+        "global": {
+            "defaultPodDisruptionBudget": {"enabled": count.several},
+            "priorityClassName": CRITICAL,
+            "logAsJson": True,
+            "nativeNftables": False,
+            "proxy": {
+                "resources": resources(
+                    count.pick("10m", "100m"), count.pick("48Mi", "128Mi"), "1Gi"
+                )
+            },
+        },
+        "meshConfig": {
+            "enablePrometheusMerge": True,
+            "trustDomain": "cluster.local",
+            "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+            "accessLogFile": "/dev/stdout",
+            "accessLogEncoding": "JSON",
+            "extensionProviders": [
+                {
+                    "name": TRACING_PROVIDER,
+                    "opentelemetry": {
+                        "service": inside("otel-collector", names.OBSERVABILITY_NAMESPACE),
+                        "port": 4317,
+                    },
+                }
+            ],
+        },
+    }
+
+
+def cni(_: StackSettings) -> Values:
+    """On every node; its chart gives it the priority system-node-critical."""
+    return {
+        "resources": resources("100m", "100Mi", "256Mi"),
+        "seccompProfile": {"type": "RuntimeDefault"},
+        "ambient": {"enabled": False},
+        "excludeNamespaces": ["kube-system", names.CNI_NAMESPACE],
+        "podLabels": labels("istio-cni"),
+        "global": {"logAsJson": True, "nativeNftables": False},
+    }
+
+
+def ingress(settings: StackSettings) -> Values:
+    """The one caller of agents, behind an internal network load balancer.
+
+    Clients come by 443, agents by 8443; both end at one listener.
+    """
+    service = {
+        "type": "LoadBalancer",
+        "externalTrafficPolicy": "Local",
+        "annotations": {
+            "external-dns.alpha.kubernetes.io/hostname": settings.public_host,
+            "service.beta.kubernetes.io/aws-load-balancer-type": "external",
+            "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip",
+            "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+            "service.beta.kubernetes.io/aws-load-balancer-healthcheck-port": str(STATUS_PORT),
+            "service.beta.kubernetes.io/aws-load-balancer-healthcheck-protocol": "HTTP",
+            "service.beta.kubernetes.io/aws-load-balancer-healthcheck-path": "/healthz/ready",
+        },
+        "ports": [_port("https", 443, GATEWAY_PORT), _port("agents", GATEWAY_PORT, GATEWAY_PORT)],
+    }
+    name = {"app": "aspora-gateway", "istio": "aspora-gateway"}
+    return _gateway(settings, "aspora-gateway", name, service)
+
+
+def egress(settings: StackSettings) -> Values:
+    """The one way out: it originates TLS to the hosts that the mesh's rules name."""
+    service = {
+        "type": "ClusterIP",
+        "ports": [_port("https", GATEWAY_PORT, GATEWAY_PORT)],
+    }
+    name = {"app": "istio-egress", "istio": "egressgateway"}
+    return _gateway(settings, "istio-egress", name, service)
+
+
+def _port(name: str, port: int, target: int) -> Values:
+    return {"name": name, "port": port, "protocol": "TCP", "targetPort": target}
+
+
+def _gateway(
+    settings: StackSettings, name: str, own_labels: dict[str, str], service: Values
+) -> Values:
+    count = size(settings)
+    user = {"runAsUser": PROXY_USER, "runAsGroup": PROXY_USER}
+    return {
+        "name": name,
+        "labels": own_labels | labels(name),
+        "replicaCount": count.replicas,
+        "autoscaling": {
+            "enabled": count.several,
+            "minReplicas": count.replicas,
+            "maxReplicas": 6,
+            "targetCPUUtilizationPercentage": 70,
+        },
+        "podDisruptionBudget": {"minAvailable": 1} if count.several else {},
+        "priorityClassName": CRITICAL,
+        "resources": resources(count.pick("100m", "250m"), "256Mi", "1Gi"),
+        "securityContext": POD_SECURITY | user,
+        "containerSecurityContext": CONTAINER_SECURITY | user,
+        "nodeSelector": placed(count),
+        "topologySpreadConstraints": spread({"app": own_labels["app"]}),
+        "serviceAccount": {"create": True, "name": name},
+        # An LLM's answer may take minutes: streams end by themselves, not by a roll-out.
+        "terminationGracePeriodSeconds": 330,
+        "service": service,
+    }

@@ -1,0 +1,176 @@
+"""Prometheus, Alertmanager, Grafana, node exporter and OpenCost."""
+
+from __future__ import annotations
+
+from aspora import names
+from aspora.services.values.common import (
+    BATCH,
+    CONTAINER_SECURITY,
+    CRITICAL,
+    EVERY_NODE,
+    NODE_CRITICAL,
+    POD_SECURITY,
+    STANDARD,
+    Size,
+    Values,
+    from_secret,
+    labels,
+    placed,
+    resources,
+    size,
+    spread,
+)
+from aspora.stack import StackSettings
+
+GRAFANA = "grafana"
+RETENTION = "15d"
+"""What the seven-day rules look back on, twice."""
+
+
+def prometheus_stack(settings: StackSettings) -> Values:
+    """Rules, monitors and AlertmanagerConfigs are found whatever release they belong to."""
+    count = size(settings)
+    absent = ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")
+    return {
+        "crds": {"enabled": False},
+        # EKS shows none of these.
+        **{part: {"enabled": False} for part in absent},
+        "prometheus": _prometheus(settings, count),
+        "alertmanager": _alertmanager(count),
+        "prometheusOperator": _operator(count),
+        "grafana": _grafana(settings, count),
+        "kube-state-metrics": {
+            "priorityClassName": STANDARD,
+            "nodeSelector": placed(count),
+            "resources": resources("20m", "128Mi", "512Mi"),
+            "metricLabelsAllowlist": [f"namespaces=[{names.DOMAIN_LABEL},{names.TEAM_LABEL}]"],
+        },
+        "prometheus-node-exporter": {
+            "namespaceOverride": names.NODE_AGENTS_NAMESPACE,
+            "priorityClassName": NODE_CRITICAL,
+            "tolerations": EVERY_NODE,
+            "resources": resources("20m", "32Mi", "64Mi"),
+        },
+    }
+
+
+def _volume(size_gib: str) -> Values:
+    return {
+        "volumeClaimTemplate": {
+            "spec": {
+                "storageClassName": names.STORAGE_CLASS,
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": size_gib}},
+            }
+        }
+    }
+
+
+def _prometheus(settings: StackSettings, count: Size) -> Values:
+    everything = ("podMonitor", "probe", "rule", "scrapeConfig", "serviceMonitor")
+    return {
+        "podDisruptionBudget": {"enabled": count.several, "minAvailable": 1},
+        "prometheusSpec": {
+            "replicas": count.replicas,
+            "retention": RETENTION,
+            "externalLabels": {"cluster": settings.cluster.name},
+            "priorityClassName": CRITICAL,
+            "nodeSelector": placed(count),
+            "topologySpreadConstraints": spread({"app.kubernetes.io/name": "prometheus"}),
+            "resources": resources(count.pick("150m", "1"), count.pick("768Mi", "4Gi"), "6Gi"),
+            "storageSpec": _volume(count.pick("20Gi", "100Gi")),
+            **{f"{kind}SelectorNilUsesHelmValues": False for kind in everything},
+        },
+    }
+
+
+def _alertmanager(count: Size) -> Values:
+    return {
+        "podDisruptionBudget": {"enabled": count.several, "minAvailable": 1},
+        "alertmanagerSpec": {
+            "replicas": count.replicas,
+            "priorityClassName": CRITICAL,
+            "nodeSelector": placed(count),
+            "resources": resources("10m", "64Mi", "128Mi"),
+            "storage": _volume("2Gi"),
+            "alertmanagerConfigNamespaceSelector": {
+                "matchLabels": {"kubernetes.io/metadata.name": names.OBSERVABILITY_NAMESPACE}
+            },
+            # A route of ours sees the alerts of every namespace.
+            "alertmanagerConfigMatcherStrategy": {"type": "None"},
+        },
+    }
+
+
+def _operator(count: Size) -> Values:
+    return {
+        "nodeSelector": placed(count),
+        "podLabels": labels("prometheus-operator"),
+        "resources": resources("50m", "128Mi", "256Mi"),
+        "prometheusConfigReloader": {"resources": resources("10m", "32Mi", "64Mi")},
+        "admissionWebhooks": {"certManager": {"enabled": True}, "patch": {"enabled": False}},
+    }
+
+
+def _grafana(settings: StackSettings, count: Size) -> Values:
+    """Its state is in PostgreSQL, so that two of it are one; dashboards come as ConfigMaps."""
+    zone = settings.aws.dns.private_zone if settings.aws else "local"
+    return {
+        "replicas": count.replicas,
+        "podDisruptionBudget": {"minAvailable": 1} if count.several else {},
+        "priorityClassName": STANDARD,
+        "nodeSelector": placed(count),
+        "resources": resources("50m", "192Mi", "512Mi"),
+        "containerSecurityContext": CONTAINER_SECURITY,
+        "securityContext": POD_SECURITY | {"runAsUser": 472, "runAsGroup": 472, "fsGroup": 472},
+        "admin": {"existingSecret": GRAFANA},
+        "envValueFrom": {
+            "GF_DATABASE_URL": from_secret("", GRAFANA, "database-url")["valueFrom"],
+            "GF_SECURITY_SECRET_KEY": from_secret("", GRAFANA, "signing-key")["valueFrom"],
+        },
+        "grafana.ini": {
+            "server": {"root_url": f"https://grafana.{zone}"},
+            "analytics": {"check_for_updates": False, "reporting_enabled": False},
+            "auth.anonymous": {"enabled": False},
+            "users": {"allow_sign_up": False},
+            "security": {"cookie_secure": True, "disable_gravatar": True},
+        },
+        # It would run as root to own a folder that there is not.
+        "initChownData": {"enabled": False},
+        "persistence": {"enabled": False},
+        "testFramework": {"enabled": False},
+        "sidecar": {
+            "resources": resources("10m", "96Mi", "192Mi"),
+            "securityContext": CONTAINER_SECURITY,
+            "dashboards": {"searchNamespace": names.OBSERVABILITY_NAMESPACE},
+        },
+    }
+
+
+def opencost(settings: StackSettings) -> Values:
+    """Allocation by pod from Prometheus and AWS's list prices; its own pages are not served."""
+    count = size(settings)
+    return {
+        "priorityClassName": BATCH,
+        "podLabels": labels("opencost"),
+        "podSecurityContext": POD_SECURITY | {"runAsUser": 1001, "fsGroup": 1001},
+        "opencost": {
+            "nodeSelector": placed(count),
+            "exporter": {
+                "replicas": 1,
+                "defaultClusterId": settings.cluster.name,
+                "resources": resources("20m", "128Mi", "512Mi"),
+                "securityContext": CONTAINER_SECURITY,
+            },
+            "prometheus": {
+                "internal": {
+                    "enabled": True,
+                    "serviceName": "prometheus-operated",
+                    "namespaceName": names.OBSERVABILITY_NAMESPACE,
+                    "port": 9090,
+                }
+            },
+            "metrics": {"serviceMonitor": {"enabled": True}},
+            "ui": {"enabled": False},
+        },
+    }

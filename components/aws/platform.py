@@ -1,0 +1,80 @@
+"""AWS rights of the platform's own services: secret readers by namespace, and their pods' roles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from aspora import iam, names
+from aspora.named_secrets import database_endpoint
+from aspora.services import secrets
+from aspora.services.stores import CLICKHOUSE_BACKUPS, platform_prefix
+from aspora.services.values.telemetry import COLLECTOR
+from components.aws.cluster import Cluster
+from components.aws.identity import PodRole, PodRoleArgs, SecretReaderArgs, secret_reader
+from components.aws.site import Site
+
+NAMESPACE = names.OBSERVABILITY_NAMESPACE
+OF_PREFIX = (("langfuse", "langfuse"), ("opik-backend", "opik"))
+"""ServiceAccounts that keep objects in S3, and whose prefix it is."""
+
+
+@dataclass(frozen=True)
+class PlatformRolesArgs:
+    """The ARN of the key of objects in S3, and RDS's id of the database."""
+
+    site: Site
+    cluster: Cluster
+    data_key: pulumi.Input[str]
+    database_id: pulumi.Input[str]
+
+
+class PlatformRoles(pulumi.ComponentResource):
+    """Each ServiceAccount gets what its product keeps outside of the cluster, and no more."""
+
+    def __init__(
+        self, name: str, args: PlatformRolesArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("aspora:aws:PlatformRoles", name, None, opts)
+        site, key = args.site, pulumi.Output.from_input(args.data_key)
+        artifacts, logs = site.bucket("artifacts"), site.bucket("raw-logs")
+        for part, namespace in secrets.PARTS.items():
+            self._reader(args, part, namespace)
+        for account, product in OF_PREFIX:
+            self._pod(args, account, _objects(artifacts, platform_prefix(product), key))
+        self._pod(args, COLLECTOR, key.apply(lambda arn: iam.document(iam.write_only(logs, arn))))
+        backups = platform_prefix(CLICKHOUSE_BACKUPS)
+        self._pod(args, "clickhouse", _objects(artifacts, backups, key))
+        phoenix = pulumi.Output.from_input(args.database_id).apply(
+            lambda found: iam.document(
+                iam.database_user(site.region, site.account, found, "phoenix")
+            )
+        )
+        self._pod(args, "phoenix", phoenix)
+        self.register_outputs({})
+
+    def _pod(self, args: PlatformRolesArgs, account: str, policy: pulumi.Output[str]) -> None:
+        PodRole(
+            f"{args.site.name}-{account}",
+            PodRoleArgs(args.site, args.cluster.eks, NAMESPACE, account, policy),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _reader(self, args: PlatformRolesArgs, part: str, namespace: str) -> None:
+        """Its own part, and where the databases are: their endpoint is no secret."""
+        site = args.site
+        own = secrets.value_path(site.settings, part, "*")
+        endpoint = database_endpoint(site.settings, names.PLATFORM_OWNER)
+        statements = iam.secrets_below(
+            site.region, site.account, site.secrets_alias(), [own, f"{endpoint}-*"]
+        )
+        secret_reader(
+            secrets.reader_role(site.settings, part),
+            SecretReaderArgs(site, args.cluster, namespace, statements),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _objects(bucket: str, prefix: str, key: pulumi.Output[str]) -> pulumi.Output[str]:
+    return key.apply(lambda arn: iam.document(iam.below_prefix(bucket, prefix, arn)))

@@ -138,7 +138,7 @@ def below_prefix(bucket: str, prefix: str, key_arn: str) -> list[Statement]:
 
 
 def write_only(bucket: str, key_arn: str) -> list[Statement]:
-    """New objects anywhere in a bucket: the collector's logs, which it never reads again."""
+    """New objects anywhere in a bucket: otel-gateway's logs, which it never reads again."""
     return [
         allow(["s3:PutObject", "s3:AbortMultipartUpload"], [f"arn:aws:s3:::{bucket}/*"]),
         _key_through("s3", [key_arn], ["kms:Decrypt", "kms:GenerateDataKey"]),

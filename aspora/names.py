@@ -43,6 +43,8 @@ MANDATORY_LABELS = (DOMAIN_LABEL, TEAM_LABEL, COST_LABEL)
 LABEL_LIMIT = 63
 CACHE_LIMIT = 40
 """Of ElastiCache's replication groups and users (its API reference)."""
+ALERTMANAGER_CONFIGURATION = "aspora"
+"""The one AlertmanagerConfig, which Alertmanager takes whole."""
 ROLE_LIMIT = 64
 """Of an IAM role (IAM's quotas)."""
 TEAM_ROLE = "team"

@@ -33,7 +33,8 @@ async def program() -> None:
             raise pulumi.RunError(f"{counted(count, 'problem')} found\n{lines}")
         documents = _definitions(settings.environment).documents
         rendered = render(loaded.domains, settings)
-        await declare(Platform(settings, rendered, documents, stack_releases(settings)))
+        installed = stack_releases(settings, loaded.domains)
+        await declare(Platform(settings, rendered, documents, installed))
     except AsporaError as error:
         raise pulumi.RunError(f"{error.message}\n{error.hint}") from None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
+from aspora.models import Domain
 from aspora.render import Object, Rendered
 from aspora.services.releases import Release, releases
 from aspora.stack import StackSettings
@@ -35,10 +36,9 @@ class Platform:
     releases: tuple[Release, ...] = ()
 
 
-def stack_releases(settings: StackSettings) -> tuple[Release, ...]:
-    """What a stack installs; nothing where no cluster is made. The two collectors come with their
-    configuration, which this function is to pass on."""
-    return releases(settings, None) if settings.aws is not None else ()
+def stack_releases(settings: StackSettings, domains: Sequence[Domain]) -> tuple[Release, ...]:
+    """What a stack installs; nothing where no cluster is made."""
+    return releases(settings, domains) if settings.aws is not None else ()
 
 
 async def declare(platform: Platform) -> None:

@@ -278,7 +278,7 @@ def _engine(
         wanted.settings,
         wanted.rendered,
         definitions.documents,
-        stack_releases(wanted.settings),
+        stack_releases(wanted.settings, wanted.domains),
     )
     with (
         serve_kubernetes(servers.client) as kubernetes,

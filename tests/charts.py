@@ -91,7 +91,9 @@ def unknown(
         elif isinstance(value, Mapping) and known[key] and key not in FREE:
             if isinstance(known[key], Mapping):
                 own = OTHERS.get(key, frozenset())
-                yield from unknown(value, dict.fromkeys(own, {}) | known[key], frozenset(), here)
+                yield from unknown(
+                    value, {name: {} for name in own} | known[key], frozenset(), here
+                )
             else:
                 yield f"{here} is {known[key]!r} in the chart, and no map"
 

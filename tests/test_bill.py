@@ -14,7 +14,6 @@ from aspora.bill.usage import ASSUMPTIONS
 from aspora.errors import AsporaError
 from aspora.named_secrets import named_secrets
 from aspora.services.releases import releases
-from aspora.services.values.telemetry import Collectors
 from aspora.stack import StackSettings
 from infra.registered_stack import registered
 from tests.bills import STACKS, line, priced, raw_table, resource
@@ -87,7 +86,7 @@ def test_a_region_without_prices_is_an_error() -> None:
 def real(stack: str) -> Bill:
     wanted = settings(stack)
     secrets = named_secrets(repository(), wanted)
-    installed = releases(wanted, Collectors({}, {}))
+    installed = releases(wanted, repository())
     return bill(registered(stack, ROOT), platform(stack), secrets, wanted, installed=installed)
 
 

@@ -17,11 +17,11 @@ from infra.recording import record
 from local.providers import kubernetes
 from local.providers.base import Resource, State
 from local.report import not_installed
-from tests.core import settings
+from tests.core import repository, settings
 
 
 def found() -> dict[str, Release]:
-    return {release.name: release for release in releases(settings("staging"), None)}
+    return {release.name: release for release in releases(settings("staging"), repository())}
 
 
 def registered() -> tuple[Registered, ...]:
@@ -31,8 +31,8 @@ def registered() -> tuple[Registered, ...]:
 
 
 def test_only_stacks_with_a_cluster_install_anything() -> None:
-    assert stack_releases(settings("local")) == ()
-    assert [r.name for r in stack_releases(settings("prod"))] == list(found())
+    assert stack_releases(settings("local"), repository()) == ()
+    assert [r.name for r in stack_releases(settings("prod"), repository())] == list(found())
 
 
 def test_each_release_is_a_component_with_the_chart_as_pinned() -> None:

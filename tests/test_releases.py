@@ -13,15 +13,14 @@ from jsonschema import Draft7Validator
 from aspora.crds import CUSTOM_KINDS, OPERATOR_CRDS
 from aspora.render import render
 from aspora.render.cluster import PRIORITIES
-from aspora.services import pins
+from aspora.services import pins, secrets
 from aspora.services.namespaces import by_name
 from aspora.services.pins import PINS, Pin
-from aspora.services.releases import VALUES, WITH_COLLECTORS, WITHOUT_PRIORITY, Release, releases
-from aspora.services.values.telemetry import Collectors
+from aspora.services.releases import OF_DOMAINS, VALUES, WITHOUT_PRIORITY, Release, releases
+from aspora.telemetry import collector, exporters
 from tests import charts
 from tests.core import repository, settings
 
-COLLECTORS = Collectors({"receivers": {"otlp": {}}}, {"receivers": {"filelog": {}}})
 STACKS = ("local", "staging", "prod")
 UNCHECKED = {
     "aws-load-balancer-controller",
@@ -35,7 +34,7 @@ UNCHECKED = {
 
 
 def of(stack: str) -> dict[str, Release]:
-    return {found.name: found for found in releases(settings(stack), COLLECTORS)}
+    return {found.name: found for found in releases(settings(stack), repository())}
 
 
 def pin(name: str, *needs: str, **fields: Any) -> Pin:
@@ -45,18 +44,37 @@ def pin(name: str, *needs: str, **fields: Any) -> Pin:
 # -- pins and order ------------------------------------------------------------------------------
 
 
-def test_every_release_has_values_and_the_collectors_wait_for_theirs() -> None:
-    assert {found.name for found in PINS} == {*VALUES, *WITH_COLLECTORS}
+def test_every_release_has_values() -> None:
+    assert {found.name for found in PINS} == {*VALUES, *OF_DOMAINS}
     assert set(of("prod")) == {found.name for found in PINS}
-    without = {found.name for found in releases(settings("prod"), None)}
-    assert without == set(VALUES)
 
 
-def test_the_collectors_get_their_configuration_whole() -> None:
-    found = of("prod")
-    assert found["otel-collector"].values["alternateConfig"] == dict(COLLECTORS.gateway)
-    assert found["otel-agent"].values["alternateConfig"] == dict(COLLECTORS.agent)
-    assert found["otel-collector"].values["fullnameOverride"] == "otel-collector"
+@pytest.mark.parametrize(
+    ("tier", "config", "ports"),
+    [
+        (collector.AGENT, collector.agent_config, {4318, 8888}),
+        (collector.GATEWAY, collector.gateway_config, {4317, 4319, 8888, 8889}),
+    ],
+)
+def test_each_tier_of_the_collector_has_its_configuration_its_ports_and_its_certificate(
+    tier: str, config: Callable[..., dict[str, Any]], ports: set[int]
+) -> None:
+    values = of("prod")[tier].values
+    assert values["alternateConfig"] == config(settings("prod"), repository())
+    assert values["fullnameOverride"] == values["podLabels"]["app"] == tier
+    enabled = {name: port for name, port in values["ports"].items() if port["enabled"]}
+    assert {port.get("containerPort", 8888) for port in enabled.values()} == ports
+    (volume,) = values["extraVolumes"]
+    assert volume["secret"]["secretName"] == collector.tls_secret(tier)
+    made = [obj for obj in render(repository(), settings("prod")) if obj["kind"] == "Certificate"]
+    assert collector.tls_secret(tier) in {obj["spec"]["secretName"] for obj in made}
+
+
+def test_the_gateway_gets_every_variable_it_reads() -> None:
+    text = json.dumps(of("prod")[collector.GATEWAY].values["alternateConfig"])
+    read = set(re.findall(r"\$\{env:(\w+)\}", text)) - {"MY_POD_IP"}
+    (filled,) = [found for found in secrets.FILLED if found.name == collector.GATEWAY]
+    assert read == set(filled.data) == set(exporters.SECRETS)
 
 
 def test_what_a_release_needs_comes_before_it() -> None:

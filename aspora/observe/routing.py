@@ -20,7 +20,7 @@ from aspora.render.objects import Object, named
 from aspora.stack import StackSettings
 from aspora.stack_aws import AwsSettings
 
-NAME = "aspora"
+NAME = names.ALERTMANAGER_CONFIGURATION
 SECRET = "alerting"  # noqa: S105 - the name of an object
 STORE = names.PLATFORM_OWNER
 """The SecretStore of the observability namespace."""

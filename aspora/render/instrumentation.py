@@ -9,12 +9,12 @@ from aspora import names
 from aspora.flows import OTLP_PORT
 from aspora.models import Domain
 from aspora.render.objects import Object, named
-from aspora.services.values.telemetry import COLLECTOR
+from aspora.telemetry.collector import AGENT
 
 
 def instrumentation(domain: Domain, labels: dict[str, str]) -> Object:
     """The collector's address, and the propagation that the gateways use."""
-    host = f"{COLLECTOR}.{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local"
+    host = f"{AGENT}.{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local"
     space = names.namespace(domain.name)
     return named("opentelemetry.io/v1alpha1", "Instrumentation", "agents", space, labels) | {
         "spec": {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from aspora import names
 from aspora.render.objects import Object, named
 from aspora.render.secrets import ISSUER
-from aspora.services.values.telemetry import COLLECTOR, COLLECTOR_TLS
+from aspora.telemetry.collector import AGENT, GATEWAY, tls_secret
 
 API = "cert-manager.io/v1"
 NAMESPACE = "cert-manager"
@@ -21,7 +21,7 @@ TWO_YEARS = "17520h"
 
 
 def objects() -> list[Object]:
-    """Self-signed issuer, root, the issuer of agents, and the collector's own certificate."""
+    """Self-signed issuer, root, the issuer of agents, and the collectors' own certificates."""
     labels = names.platform_labels()
     selfsigned = named(API, "ClusterIssuer", "aspora-selfsigned", None, labels)
     root = named(API, "Certificate", ROOT, NAMESPACE, labels)
@@ -30,7 +30,10 @@ def objects() -> list[Object]:
         selfsigned | {"spec": {"selfSigned": {}}},
         root | {"spec": _root()},
         issuer | {"spec": {"ca": {"secretName": ROOT}}},
-        service_certificate(COLLECTOR, names.OBSERVABILITY_NAMESPACE, COLLECTOR_TLS),
+        *(
+            service_certificate(tier, names.OBSERVABILITY_NAMESPACE, tls_secret(tier))
+            for tier in (AGENT, GATEWAY)
+        ),
     ]
 
 

@@ -20,7 +20,6 @@ from aspora.services.stores import (
 )
 from aspora.services.values.mesh import STATUS_PORT as HEALTH_PORT
 from aspora.services.values.stores import VALKEY, VALKEY_PORT
-from aspora.services.values.telemetry import COLLECTOR, SPAN_METRICS_PORT
 from aspora.system_flows import (
     AGENT,
     API_SERVER,
@@ -35,6 +34,7 @@ from aspora.system_flows import (
     Namespace,
     SystemFlow,
 )
+from aspora.telemetry import collector
 
 Ports = tuple[tuple[str, int], ...]
 End = Pods | Networks | EveryPod | Namespace | Domains
@@ -70,8 +70,8 @@ EGRESS = Pods(names.EGRESS_NAMESPACE, ("istio", "egressgateway"))
 ISTIOD = Pods(names.ISTIO_NAMESPACE, ("app", "istiod"))
 ROUTER = Pods(names.SANDBOX_NAMESPACE, ("app", "sandbox-router"))
 SANDBOXES = Pods(names.SANDBOX_NAMESPACE, ("app", "agent-sandbox-controller"))
-OTEL = Pods(OBSERVABILITY, ("app", COLLECTOR))
-LOGS = Pods(names.NODE_AGENTS_NAMESPACE, ("app", "otel-agent"))
+OTEL = Pods(OBSERVABILITY, ("app", collector.AGENT))
+OTEL_GATEWAY = Pods(OBSERVABILITY, ("app", collector.GATEWAY))
 PROMETHEUS = Pods(OBSERVABILITY, (NAME, "prometheus"))
 ALERTMANAGER = Pods(OBSERVABILITY, (NAME, "alertmanager"))
 GRAFANA = Pods(OBSERVABILITY, (NAME, "grafana"))
@@ -118,16 +118,28 @@ _MESH: tuple[Edge, ...] = (
 _TELEMETRY: tuple[Edge, ...] = (
     Edge("otlp", Domains(), OTEL, tcp(OTLP_PORT), "Agents' traces, metrics and logs."),
     *(
-        Edge(f"otlp-{name}", Namespace(name), OTEL, tcp(4317, OTLP_PORT), "Traces of the gateways.")
+        Edge(f"otlp-{name}", Namespace(name), OTEL, tcp(OTLP_PORT), "Traces of the gateways.")
         for name in (PLATFORM, names.EGRESS_NAMESPACE)
     ),
-    Edge("logs", LOGS, OTEL, tcp(4317, OTLP_PORT), "Logs of every node's pods."),
-    Edge("to-langfuse", OTEL, LANGFUSE, tcp(3000), "Traces."),
-    Edge("to-opik", OTEL, OPIK, tcp(5173, 8080), "Traces."),
-    Edge("to-phoenix", OTEL, PHOENIX, tcp(4317, 6006), "Traces."),
-    Edge("to-clickhouse", OTEL, CLICKHOUSE, CLICKHOUSE_PORTS, "Executions and model calls."),
-    Edge("collector-s3", OTEL, ENDPOINTS, tcp(443), "JSON logs to S3."),
-    Edge("collector-identity", OTEL, AGENT, tcp(80), "Credentials of its own."),
+    Edge(
+        "tiers",
+        OTEL,
+        OTEL_GATEWAY,
+        tcp(collector.TRACES_PORT, collector.COUNT_PORT),
+        "Traces by trace, numbers by service.",
+    ),
+    Edge("to-langfuse", OTEL_GATEWAY, LANGFUSE, tcp(3000), "Traces."),
+    Edge("to-opik", OTEL_GATEWAY, OPIK, tcp(5173), "Traces."),
+    Edge("to-phoenix", OTEL_GATEWAY, PHOENIX, tcp(6006), "Traces."),
+    Edge(
+        "to-clickhouse",
+        OTEL_GATEWAY,
+        CLICKHOUSE,
+        tcp(CLICKHOUSE_NATIVE_PORT),
+        "Executions and model calls.",
+    ),
+    Edge("gateway-s3", OTEL_GATEWAY, ENDPOINTS, tcp(443), "JSON logs to S3."),
+    Edge("gateway-identity", OTEL_GATEWAY, AGENT, tcp(80), "Credentials of its own."),
     Edge("traces-api", GATEWAY, LANGFUSE, tcp(3000), "Langfuse's pages."),
     Edge("phoenix-pages", GATEWAY, PHOENIX, tcp(6006), "Phoenix's pages."),
     Edge("dashboards", GATEWAY, GRAFANA, tcp(3000), "Dashboards."),
@@ -215,8 +227,14 @@ _METRICS: tuple[Edge, ...] = (
         tcp(8080),
         "The operator.",
     ),
-    Edge("scrape-collector", PROMETHEUS, OTEL, tcp(8888, SPAN_METRICS_PORT), "skill_* metrics."),
-    Edge("scrape-agents-of-nodes", PROMETHEUS, LOGS, tcp(8888), "The log collectors."),
+    Edge("scrape-collector", PROMETHEUS, OTEL, tcp(collector.OWN_METRICS_PORT), "Its own health."),
+    Edge(
+        "scrape-otel-gateway",
+        PROMETHEUS,
+        OTEL_GATEWAY,
+        tcp(collector.OWN_METRICS_PORT, collector.SKILL_METRICS_PORT),
+        "skill_* metrics, and its own.",
+    ),
     Edge("scrape-clickhouse", PROMETHEUS, CLICKHOUSE, tcp(9363), "ClickHouse."),
     Edge("scrape-state", PROMETHEUS, KUBE_STATE, tcp(8080, 8081), "What Kubernetes knows."),
     Edge("scrape-grafana", PROMETHEUS, GRAFANA, tcp(3000), "Grafana."),
@@ -266,7 +284,7 @@ _CONTROLLERS: tuple[Edge, ...] = (
 )
 
 WATCHERS: tuple[Namespace | Pods, ...] = (
-    *(ISTIOD, PROMETHEUS, GRAFANA, KUBE_STATE, OPERATOR, OTEL, OPENCOST, LOGS, SANDBOXES),
+    *(ISTIOD, PROMETHEUS, GRAFANA, KUBE_STATE, OPERATOR, OTEL, OPENCOST, SANDBOXES),
     *(
         Namespace(name)
         for name in (

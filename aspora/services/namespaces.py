@@ -38,9 +38,9 @@ NAMESPACES: tuple[PlatformNamespace, ...] = (
     ),
     PlatformNamespace(
         names.NODE_AGENTS_NAMESPACE,
-        "log collector and node exporter",
+        "node exporter",
         "privileged",
-        "They read the node's own files.",
+        "It reads the node's own files.",
     ),
     PlatformNamespace(names.ISTIO_NAMESPACE, "the mesh's control plane"),
     PlatformNamespace(

@@ -266,7 +266,7 @@ PINS: tuple[Pin, ...] = (
         timeout_seconds=900,
     ),
     Pin(
-        "otel-collector",
+        "otel-gateway",
         "opentelemetry-collector",
         OPENTELEMETRY,
         "0.173.1",
@@ -276,15 +276,14 @@ PINS: tuple[Pin, ...] = (
         ("cert-manager", "external-secrets", "langfuse", "opik", "phoenix"),
     ),
     Pin(
-        "otel-agent",
+        "otel-collector",
         "opentelemetry-collector",
         OPENTELEMETRY,
         "0.173.1",
         None,
         "github.com/open-telemetry/opentelemetry-helm-charts/releases",
-        names.NODE_AGENTS_NAMESPACE,
-        ("otel-collector",),
-        serves=False,
+        names.OBSERVABILITY_NAMESPACE,
+        ("otel-gateway",),
     ),
     Pin(
         "opencost",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aspora.models import Domain
 from aspora.services import pins
 from aspora.services.pins import Pin
 from aspora.services.values import (
@@ -18,10 +19,12 @@ from aspora.services.values import (
     telemetry,
     traces,
 )
-from aspora.services.values.telemetry import Collectors
 from aspora.stack import StackSettings
+from aspora.telemetry import collector
 
 Build = Callable[[StackSettings], dict[str, Any]]
+Configure = Callable[[StackSettings, Sequence[Domain]], dict[str, Any]]
+BuildWith = Callable[[StackSettings, Mapping[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,11 @@ VALUES: Mapping[str, Build] = {
     "phoenix": traces.phoenix,
     "opencost": metrics.opencost,
 }
-WITH_COLLECTORS = ("otel-collector", "otel-agent")
-"""Those whose values need `Collectors`; without it they are left out, and nothing stands in."""
+OF_DOMAINS: Mapping[str, tuple[Configure, BuildWith]] = {
+    "otel-gateway": (collector.gateway_config, telemetry.gateway),
+    "otel-collector": (collector.agent_config, telemetry.collector),
+}
+"""Those that know the domains: what makes their configuration, and the values around it."""
 
 WITHOUT_PRIORITY: Mapping[str, str] = {
     "istio-base": "it runs no pod",
@@ -79,14 +85,9 @@ WITHOUT_PRIORITY: Mapping[str, str] = {
 """Releases whose pods have no PriorityClass of ours, and why."""
 
 
-def releases(settings: StackSettings, collectors: Collectors | None) -> tuple[Release, ...]:
-    """All of them, each after what it needs. `collectors` comes from aspora.telemetry.
-
-    Without `collectors` the two collectors are left out: their charts would else run with
-    pipelines of their own that lead nowhere.
-    """
+def releases(settings: StackSettings, domains: Sequence[Domain]) -> tuple[Release, ...]:
+    """All of them, each after what it needs."""
     built = {name: build(settings) for name, build in VALUES.items()}
-    if collectors is not None:
-        built["otel-collector"] = telemetry.gateway(settings, collectors.gateway)
-        built["otel-agent"] = telemetry.agent(settings, collectors.agent)
-    return tuple(Release(pin, built[pin.name]) for pin in pins.in_order() if pin.name in built)
+    for name, (configure, build) in OF_DOMAINS.items():
+        built[name] = build(settings, configure(settings, domains))
+    return tuple(Release(pin, built[pin.name]) for pin in pins.in_order())

@@ -174,7 +174,7 @@ FILLED: tuple[Filled, ...] = (
     ),
     Filled(
         OBSERVABILITY,
-        "otel-collector",
+        "otel-gateway",
         {
             "clickhouse": "clickhouse-telemetry",
             "phoenix": "phoenix-admin",

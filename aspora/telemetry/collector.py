@@ -50,6 +50,11 @@ def host_name(service: str) -> str:
     return f"{service}.{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local"
 
 
+def tls_secret(tier: str) -> str:
+    """The Secret mounted at TLS_PATH: tls.crt, tls.key, and ca.crt to check the other side."""
+    return f"{tier}-tls"
+
+
 def agent_config(settings: StackSettings, domains: Sequence[Domain]) -> Object:  # noqa: ARG001
     """The tier that agents talk to: says who they are, and sends each span where it belongs."""
     keeps_logs = settings.aws is not None

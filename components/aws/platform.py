@@ -10,7 +10,7 @@ from aspora import iam, names
 from aspora.named_secrets import database_endpoint
 from aspora.services import secrets
 from aspora.services.stores import CLICKHOUSE_BACKUPS, platform_prefix
-from aspora.services.values.telemetry import COLLECTOR
+from aspora.telemetry import collector
 from components.aws.cluster import Cluster
 from components.aws.identity import PodRole, PodRoleArgs, SecretReaderArgs, secret_reader
 from components.aws.site import Site
@@ -43,7 +43,8 @@ class PlatformRoles(pulumi.ComponentResource):
             self._reader(args, part, namespace)
         for account, product in OF_PREFIX:
             self._pod(args, account, _objects(artifacts, platform_prefix(product), key))
-        self._pod(args, COLLECTOR, key.apply(lambda arn: iam.document(iam.write_only(logs, arn))))
+        writes = key.apply(lambda arn: iam.document(iam.write_only(logs, arn)))
+        self._pod(args, collector.GATEWAY, writes)
         backups = platform_prefix(CLICKHOUSE_BACKUPS)
         self._pod(args, "clickhouse", _objects(artifacts, backups, key))
         phoenix = pulumi.Output.from_input(args.database_id).apply(

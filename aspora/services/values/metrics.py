@@ -23,8 +23,8 @@ from aspora.services.values.common import (
 from aspora.stack import StackSettings
 
 GRAFANA = "grafana"
-RETENTION = "15d"
-"""What the seven-day rules look back on, twice."""
+RETENTION = "35d"
+"""A month to date, and a few days more: the longest window of a rule (aspora/observe)."""
 
 
 def prometheus_stack(settings: StackSettings) -> Values:
@@ -93,11 +93,8 @@ def _alertmanager(count: Size) -> Values:
             "nodeSelector": placed(count),
             "resources": resources("10m", "64Mi", "128Mi"),
             "storage": _volume("2Gi"),
-            "alertmanagerConfigNamespaceSelector": {
-                "matchLabels": {"kubernetes.io/metadata.name": names.OBSERVABILITY_NAMESPACE}
-            },
-            # A route of ours sees the alerts of every namespace.
-            "alertmanagerConfigMatcherStrategy": {"type": "None"},
+            # The one configuration, for the alerts of every namespace (decision 50).
+            "alertmanagerConfiguration": {"name": names.ALERTMANAGER_CONFIGURATION},
         },
     }
 

@@ -34,7 +34,8 @@ def cert_manager(settings: StackSettings) -> Values:
             "podLabels": labels("cert-manager"),
             "resources": resources("10m", "32Mi", "64Mi"),
         },
-        "prometheus": {"enabled": True, "servicemonitor": {"enabled": True}},
+        # The namespace of a certificate, not that of cert-manager, tells whose it is.
+        "prometheus": {"enabled": True, "servicemonitor": {"enabled": True, "honorLabels": True}},
     }
 
 
@@ -61,7 +62,7 @@ def external_secrets(settings: StackSettings) -> Values:
             "priorityClassName": CRITICAL,
             "resources": resources("20m", "64Mi", "256Mi"),
         },
-        "serviceMonitor": {"enabled": True},
+        "serviceMonitor": {"enabled": True, "honorLabels": True},
     }
 
 

@@ -1,16 +1,14 @@
-"""The OpenTelemetry collectors and operator; what the collectors do is given by `Collectors`."""
+"""The OpenTelemetry collector in its two tiers, and the operator."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from aspora.flows import OTLP_PORT
 from aspora.services.values.common import (
     CONTAINER_SECURITY,
     CRITICAL,
-    EVERY_NODE,
-    NODE_CRITICAL,
     POD_SECURITY,
     STANDARD,
     Values,
@@ -21,35 +19,53 @@ from aspora.services.values.common import (
     spread,
 )
 from aspora.stack import StackSettings
+from aspora.telemetry.collector import (
+    AGENT,
+    COUNT_PORT,
+    GATEWAY,
+    OWN_METRICS_PORT,
+    SKILL_METRICS_PORT,
+    TLS_PATH,
+    TRACES_PORT,
+    tls_secret,
+)
 
-COLLECTOR = "otel-collector"
-"""Its Service, its ServiceAccount, and the value of its pods' label `app`."""
-COLLECTOR_TLS = "otel-collector-tls"
-"""The Secret of the certificate that agents check, mounted at TLS_PATH."""
-TLS_PATH = "/etc/otel/tls"
 IMAGE = "ghcr.io/open-telemetry/opentelemetry-collector-releases/opentelemetry-collector-contrib"
-SPAN_METRICS_PORT = 8889
 _UNUSED = ("jaeger-compact", "jaeger-grpc", "jaeger-thrift", "zipkin")
 _USER = 10001
 
 
-@dataclass(frozen=True, slots=True)
-class Collectors:
-    """The whole configuration of each collector, as its own YAML would hold it.
-
-    `gateway` takes what pods send and passes it on; `agent` reads logs on each node.
-    """
-
-    gateway: Mapping[str, Any]
-    agent: Mapping[str, Any]
+def collector(settings: StackSettings, config: Mapping[str, Any]) -> Values:
+    """The tier that agents send to; it asks the API server whose pod an address is."""
+    return _tier(AGENT, settings, config) | {
+        "clusterRole": {"create": True, "rules": _looks()},
+        "ports": _ports({"otlp-http": OTLP_PORT}),
+        "serviceMonitor": {"enabled": True, "metricsEndpoints": [{"port": "metrics"}]},
+    }
 
 
 def gateway(settings: StackSettings, config: Mapping[str, Any]) -> Values:
-    """One Deployment. Keys and passwords come as variables from the Secret of the same name."""
+    """The tier that counts, samples and exports: keys and passwords come as variables from the
+    Secret of the same name. A PodMonitor of ours scrapes it (aspora/render/collectors.py)."""
+    ports = {
+        "traces": TRACES_PORT,
+        "count": COUNT_PORT,
+        "metrics": OWN_METRICS_PORT,
+        "skill-metrics": SKILL_METRICS_PORT,
+    }
+    return _tier(GATEWAY, settings, config) | {
+        "extraEnvsFrom": [{"secretRef": {"name": GATEWAY}}],
+        "ports": _ports(ports),
+        "serviceMonitor": {"enabled": False},
+    }
+
+
+def _tier(name: str, settings: StackSettings, config: Mapping[str, Any]) -> Values:
+    """One Deployment whose whole configuration is given, with its certificate mounted."""
     count = size(settings)
     return {
         "mode": "deployment",
-        "fullnameOverride": COLLECTOR,
+        "fullnameOverride": name,
         "image": {"repository": IMAGE},
         "command": {"name": "otelcol-contrib"},
         "replicaCount": count.replicas,
@@ -57,52 +73,16 @@ def gateway(settings: StackSettings, config: Mapping[str, Any]) -> Values:
         if count.several
         else {"enabled": False},
         "alternateConfig": dict(config),
-        "podLabels": {"app": COLLECTOR} | labels(COLLECTOR),
+        "podLabels": {"app": name} | labels(name),
         "priorityClassName": CRITICAL,
         "nodeSelector": placed(count),
-        "topologySpreadConstraints": spread({"app": COLLECTOR}),
+        "topologySpreadConstraints": spread({"app": name}),
         "resources": resources(count.pick("100m", "500m"), count.pick("256Mi", "1Gi"), "2Gi"),
         "podSecurityContext": POD_SECURITY | {"runAsUser": _USER, "fsGroup": _USER},
         "securityContext": CONTAINER_SECURITY,
-        "serviceAccount": {"create": True, "name": COLLECTOR},
-        "clusterRole": {"create": True, "rules": _looks()},
-        "extraEnvsFrom": [{"secretRef": {"name": COLLECTOR}}],
-        "extraVolumes": [{"name": "tls", "secret": {"secretName": COLLECTOR_TLS}}],
+        "serviceAccount": {"create": True, "name": name},
+        "extraVolumes": [{"name": "tls", "secret": {"secretName": tls_secret(name)}}],
         "extraVolumeMounts": [{"name": "tls", "mountPath": TLS_PATH, "readOnly": True}],
-        "ports": _ports() | {"span-metrics": _port(SPAN_METRICS_PORT)},
-        "serviceMonitor": {
-            "enabled": True,
-            "metricsEndpoints": [{"port": "metrics"}, {"port": "span-metrics"}],
-        },
-    }
-
-
-def agent(_: StackSettings, config: Mapping[str, Any]) -> Values:
-    """One pod a node; the logs of pods belong to root, so it is root, and may do nothing else."""
-    return {
-        "mode": "daemonset",
-        "fullnameOverride": "otel-agent",
-        "image": {"repository": IMAGE},
-        "command": {"name": "otelcol-contrib"},
-        "alternateConfig": dict(config),
-        "podLabels": {"app": "otel-agent"} | labels("otel-agent"),
-        "priorityClassName": NODE_CRITICAL,
-        "tolerations": EVERY_NODE,
-        "resources": resources("50m", "128Mi", "256Mi"),
-        "securityContext": CONTAINER_SECURITY | {"runAsNonRoot": False, "runAsUser": 0},
-        "serviceAccount": {"create": True, "name": "otel-agent"},
-        "extraVolumes": [
-            {"name": "pod-logs", "hostPath": {"path": "/var/log/pods"}},
-            {
-                "name": "checkpoints",
-                "hostPath": {"path": "/var/lib/otel-agent", "type": "DirectoryOrCreate"},
-            },
-        ],
-        "extraVolumeMounts": [
-            {"name": "pod-logs", "mountPath": "/var/log/pods", "readOnly": True},
-            {"name": "checkpoints", "mountPath": "/var/lib/otel-agent"},
-        ],
-        "ports": _ports(),
     }
 
 
@@ -141,5 +121,7 @@ def _port(number: int) -> Values:
     return {"enabled": True, "containerPort": number, "servicePort": number, "protocol": "TCP"}
 
 
-def _ports() -> Values:
-    return {"metrics": {"enabled": True}} | {name: {"enabled": False} for name in _UNUSED}
+def _ports(wanted: Mapping[str, int]) -> Values:
+    """Exactly these: the chart's own ports are off."""
+    off = {name: {"enabled": False} for name in ("otlp", "otlp-http", *_UNUSED)}
+    return {"metrics": {"enabled": True}} | off | {n: _port(port) for n, port in wanted.items()}

@@ -149,6 +149,7 @@ CUSTOM_KINDS: tuple[CustomKind, ...] = (
     _kind("argoproj.io", "v1alpha1", "Application", "applications", ARGO_CD_APPLICATION),
     _kind("argoproj.io", "v1alpha1", "Rollout", "rollouts", ARGO_ROLLOUTS),
     _kind("cert-manager.io", "v1", "Certificate", "certificates", CERT_MANAGER),
+    _cluster_kind("cert-manager.io", "v1", "ClusterIssuer", "clusterissuers", CERT_MANAGER),
     _kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets", EXTERNAL_SECRETS),
     _kind("external-secrets.io", "v1", "SecretStore", "secretstores", EXTERNAL_SECRETS),
     _cluster_kind(
@@ -160,11 +161,15 @@ CUSTOM_KINDS: tuple[CustomKind, ...] = (
     _kind("monitoring.coreos.com", "v1", "PodMonitor", "podmonitors", PROMETHEUS),
     _kind("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", PROMETHEUS),
     _kind("networking.istio.io", "v1", "DestinationRule", "destinationrules", ISTIO),
+    _kind("networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters", ISTIO),
+    _kind("networking.istio.io", "v1", "Gateway", "gateways", ISTIO),
     _kind("networking.istio.io", "v1", "ServiceEntry", "serviceentries", ISTIO),
     _kind("networking.istio.io", "v1", "Sidecar", "sidecars", ISTIO),
     _kind("networking.istio.io", "v1", "VirtualService", "virtualservices", ISTIO),
     _kind("security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies", ISTIO),
     _kind("security.istio.io", "v1", "PeerAuthentication", "peerauthentications", ISTIO),
+    _kind("security.istio.io", "v1", "RequestAuthentication", "requestauthentications", ISTIO),
+    _kind("telemetry.istio.io", "v1", "Telemetry", "telemetries", ISTIO),
 )
 
 _OPEN_SCHEMA: Object = {

@@ -14,6 +14,10 @@ class ModelPrice:
 
     input: float
     output: float
+    cache_read: float | None = None
+    cache_write: float | None = None
+    max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,14 @@ def model_prices() -> PriceTable:
     text = resources.files("aspora").joinpath("data/model-prices.json").read_text("utf-8")
     raw = json.loads(text)
     models = {
-        name: ModelPrice(price["input"], price["output"])
+        name: ModelPrice(
+            price["input"],
+            price["output"],
+            price.get("cacheRead"),
+            price.get("cacheWrite"),
+            price.get("maxInputTokens"),
+            price.get("maxOutputTokens"),
+        )
         for name, price in raw["models"].items()
         if "input" in price and "output" in price
     }

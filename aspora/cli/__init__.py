@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "status": ("local.commands:status", "Show what is up."),
     "check": ("local.check_commands:check", "Check a stack's AWS side against policies."),
     "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),
+    "gateway": ("local.gateway_commands:gateway", "Keep the model gateway's teams and keys."),
     "bootstrap": ("local.account_commands:bootstrap", "Prepare an AWS account for Pulumi."),
 }
 

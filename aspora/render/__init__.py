@@ -132,7 +132,6 @@ def _domain(
         *secrets.secret_store(domain, labels, settings),
         *secrets.database_endpoints(domain, labels, settings),
         guardrails.pod_monitor(domain, labels),
-        *mesh.service_entries(domain, labels),
     ]
     if domain.sandbox.runtime == "runc":
         rails += mesh.sidecar_objects(domain, labels)

@@ -21,7 +21,12 @@ from local.gateway_client import GatewayClient
 MASTER_KEY = "LITELLM_MASTER_KEY"
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  aspora gateway sync --stack staging --keys DIR --dry-run
+"""
+)
 def gateway() -> None:
     """The model gateway."""
 

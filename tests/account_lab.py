@@ -181,8 +181,8 @@ ASPECTS = ", ".join(aspect.what for aspect in buckets.ASPECTS)
 """What the line of a new bucket lists."""
 TARBALL = b"runsc, as far as this test goes"
 SHA256 = hashlib.sha256(TARBALL).hexdigest()
-MADE = ["found", *["made"] * 7, "made", "made"]
-"""Account, two keys, two buckets, runsc, two service roles, two secrets."""
+MADE = ["found", *["made"] * 7, *["made"] * 4]
+"""Account, two keys, two buckets, runsc, two service roles, four secrets."""
 
 
 @pytest.fixture

@@ -64,6 +64,14 @@ def test_a_dry_run_says_everything_and_makes_nothing(
         ),
         f"missing       secret {OPENROUTER}: pets's key at OpenRouter: no value was given",
         f"would make    secret {GATEWAY}: pets/vet/advise's key at the model gateway",
+        (
+            "would make    secret aspora/staging/platform/model-gateway/master-key: makes teams"
+            " and keys at the model gateway"
+        ),
+        (
+            "would make    secret aspora/staging/platform/model-gateway/counters: the model"
+            " gateway's counters' password"
+        ),
         f"pulumi login 's3://{STATE}?region={REGION}'",
         f"pulumi stack init staging --secrets-provider='awskms://{PULUMI_KEY}?region={REGION}'",
         "aspora doctor --stack staging",
@@ -92,7 +100,7 @@ def test_the_second_run_finds_everything_and_changes_nothing(
     aws.calls.clear()
     code, out, _ = everything()
     # A value that was given again is not taken without --replace, and that is said.
-    assert (code, states(out)) == (0, ["found"] * 8 + ["kept", "found"])
+    assert (code, states(out)) == (0, ["found"] * 8 + ["kept", *["found"] * 3])
     assert aws.changes == []
 
 

@@ -280,7 +280,8 @@ def _works(domain: Domain) -> Iterator[tuple[Path, Work]]:
 
 
 def budgets(context: Context) -> Iterator[Finding]:
-    """An execution costs no more than the month, the skills together no more than the domain."""
+    """An execution costs no more than the month, the skills together no more than the domain, and
+    the domain no more than its key at the provider lets through."""
     for file, work in context.each():
         budget = work.skill.budget
         if budget.per_execution_usd > budget.monthly_usd:
@@ -303,6 +304,16 @@ def budgets(context: Context) -> Iterator[Finding]:
                 f"{usd(sum_usd - domain.budget.monthly_usd)} more than the domain's "
                 f"{usd(domain.budget.monthly_usd)}",
                 "raise the domain's monthlyUSD or lower the skills'",
+            )
+        limit = domain.budget.provider_limit_usd
+        if limit is not None and limit < domain.budget.monthly_usd:
+            yield Finding(
+                file,
+                ("budget", "providerLimitUSD"),
+                "ASP308",
+                f"the key at OpenRouter stops at {usd(limit)}, before the domain's "
+                f"{usd(domain.budget.monthly_usd)} are spent",
+                "raise providerLimitUSD, and the key's limit at OpenRouter, or lower monthlyUSD",
             )
 
 

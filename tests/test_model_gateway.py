@@ -46,9 +46,18 @@ def test_a_keys_models_are_its_files_in_their_order() -> None:
             assert key.period == team.period == "month"
 
 
-def test_caps_nest_skill_within_domain() -> None:
+def test_caps_nest_skill_within_domain_within_the_providers_limit() -> None:
     for team in teams():
         assert sum(key.budget_usd for key in team.keys) <= team.budget_usd
+        assert team.provider_limit_usd == team.budget_usd * Decimal("1.1")
+
+
+def test_a_limit_that_is_written_is_taken(tmp_path: Path) -> None:
+    cats, dogs = two(tmp_path)
+    budget = cats.budget.model_copy(update={"provider_limit_usd": Decimal(130)})
+    (team, _) = plan([cats.model_copy(update={"budget": budget}), dogs], settings())
+    assert team.budget_usd == Decimal(100)
+    assert team.provider_limit_usd == Decimal(130)
 
 
 def test_a_key_has_room_for_its_pods_at_their_most(tmp_path: Path) -> None:

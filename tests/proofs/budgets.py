@@ -52,7 +52,7 @@ def team(name: str, keys: tuple[str, ...]) -> Team:
     made = tuple(
         Key(f"{name}/{key}", key, name, "", (MODEL.name,), KEY_CAP, 10_000, 1_000) for key in keys
     )
-    return Team(name, TEAM_CAP, "", (MODEL,), made)
+    return Team(name, TEAM_CAP, TEAM_CAP, "", (MODEL,), made)
 
 
 TEAMS = (team("wealth", ("wealth-a", "wealth-b")), team("fraud", ("fraud-a",)))

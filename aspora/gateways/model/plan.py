@@ -22,6 +22,9 @@ from aspora.resolve import Workload, workloads
 from aspora.stack import StackSettings
 
 MONTH = "month"
+ABOVE_THE_BUDGET = Decimal("1.1")
+"""The limit of a domain's key at OpenRouter, where the file names none: what is under way when the
+budget is spent must still get through."""
 PARALLEL_PER_POD = 10
 """Model calls at one time that one pod of a skill may have open."""
 CALLS_PER_MINUTE = 60
@@ -73,6 +76,7 @@ class Team:
 
     name: str
     budget_usd: Decimal
+    provider_limit_usd: Decimal
     secret: str
     models: tuple[Model, ...]
     keys: tuple[Key, ...]
@@ -131,6 +135,8 @@ def _team(domain: Domain, settings: StackSettings) -> Team:
     return Team(
         name=domain.name,
         budget_usd=domain.budget.monthly_usd,
+        provider_limit_usd=domain.budget.provider_limit_usd
+        or domain.budget.monthly_usd * ABOVE_THE_BUDGET,
         secret=openrouter_key(settings, domain.name),
         models=tuple(model(name) for name in used),
         keys=keys,

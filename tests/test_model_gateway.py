@@ -11,6 +11,8 @@ import pytest
 
 from aspora.gateways.model import litellm
 from aspora.gateways.model.plan import Team, plan, routes, unusable
+from aspora.gateways.program import digest
+from aspora.models import Domain
 from aspora.named_secrets import named_secrets
 from aspora.render import render
 from aspora.resolve import workloads
@@ -210,9 +212,30 @@ def test_keys_are_mounted_by_the_job_alone() -> None:
     users = [
         obj["metadata"]["name"]
         for obj in platform("prod").services
-        if obj["kind"] in ("Deployment", "CronJob") and "model-gateway-keys" in json.dumps(obj)
+        if obj["kind"] in ("Deployment", "CronJob", "Job") and "model-gateway-keys" in str(obj)
     ]
-    assert users == ["model-gateway-sync"]
+    assert [name.removesuffix(f"-{plan_digest('prod')}") for name in users] == [
+        "model-gateway-sync",
+        "model-gateway-sync",
+    ]
+
+
+def plan_digest(stack: str) -> str:
+    """What the Job of this plan is called by."""
+    config_map = one(platform(stack).services, "ConfigMap", "model-gateway-sync")
+    return digest(config_map["data"])
+
+
+def test_a_change_of_the_plan_makes_another_job(tmp_path: Path) -> None:
+    cats, dogs = two(tmp_path)
+    budget = cats.budget.model_copy(update={"monthly_usd": Decimal(120)})
+
+    def job(*domains: Domain) -> str:
+        (found,) = kinds(render(domains, settings()).services, "Job")
+        return str(found["metadata"]["name"])
+
+    assert job(cats, dogs) == job(dogs, cats)
+    assert job(cats.model_copy(update={"budget": budget}), dogs) != job(cats, dogs)
 
 
 def test_the_job_has_the_plan_and_a_file_for_every_key() -> None:
@@ -235,9 +258,9 @@ def test_prod_survives_the_loss_of_a_pod(stack: str, replicas: int) -> None:
 
 def test_pods_may_do_nothing_but_their_work() -> None:
     for obj in platform("prod").services:
-        if obj["kind"] not in ("Deployment", "CronJob"):
+        if obj["kind"] not in ("Deployment", "CronJob", "Job"):
             continue
-        spec = obj["spec"] if obj["kind"] == "Deployment" else obj["spec"]["jobTemplate"]["spec"]
+        spec = obj["spec"].get("jobTemplate", obj)["spec"]
         pod = spec["template"]["spec"]
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"]["runAsNonRoot"] is True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from aspora import names
 from aspora.gateways import ingress, mesh, program
@@ -30,7 +30,7 @@ OWN_SECRET = "model-gateway"  # noqa: S105 - a name
 KEYS_SECRET = "model-gateway-keys"  # noqa: S105 - a name
 TLS_SECRET = "model-gateway-tls"  # noqa: S105 - a name
 KEYS_PATH = "/var/run/aspora/keys"
-SYNC_SCHEDULE = "*/15 * * * *"
+SYNC_SCHEDULE = "7 */6 * * *"
 DATABASE_USER = "model_gateway"
 
 
@@ -176,7 +176,7 @@ def gateway(teams: Sequence[Team], settings: StackSettings) -> Part:
         readiness={
             "httpGet": {"path": "/health/readiness", "port": GATEWAY_PORT, "scheme": "HTTPS"}
         },
-        requests={"cpu": "500m", "memory": "1Gi"},
+        requests={"cpu": "250m", "memory": "768Mi"},
         limits={"cpu": "2", "memory": "2Gi"},
         env=gateway_env(teams, settings),
         tls_secret=TLS_SECRET,
@@ -208,11 +208,16 @@ def counters() -> Part:
 
 
 def sync(teams: Sequence[Team]) -> Iterator[Object]:
-    """Every quarter of an hour `aspora gateway sync` makes LiteLLM's teams and keys those of the
-    files, and fails, for the alerts to see, when somebody made one by hand."""
+    """`aspora gateway sync` makes LiteLLM's teams and keys those of the files: once after every
+    change of the plan (a Job of another name), and every six hours against changes by hand."""
     yield _named("v1", "ServiceAccount", SYNC_NAME) | {"automountServiceAccountToken": False}
     wanted = {"desired.json": program.as_json(litellm.desired(teams))}
     yield _named("v1", "ConfigMap", SYNC_NAME) | {"data": wanted}
+    # Nobody waits for it: it tries again until the gateway is up.
+    once = _named("batch/v1", "Job", f"{SYNC_NAME}-{program.digest(wanted)}")
+    once["metadata"]["labels"] = names.platform_labels() | {"app": SYNC_NAME}
+    once["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true"}
+    yield once | {"spec": _run(wanted, tries=20, seconds=1800)}
     yield _named("batch/v1", "CronJob", SYNC_NAME) | {
         "spec": {
             "schedule": SYNC_SCHEDULE,
@@ -222,20 +227,19 @@ def sync(teams: Sequence[Team]) -> Iterator[Object]:
             "successfulJobsHistoryLimit": 1,
             "failedJobsHistoryLimit": 3,
             "jobTemplate": {
-                "spec": {
-                    "backoffLimit": 2,
-                    "activeDeadlineSeconds": 600,
-                    "template": {
-                        "metadata": {
-                            "labels": names.platform_labels()
-                            | {"app": SYNC_NAME, "sidecar.istio.io/inject": "true"},
-                            "annotations": {"aspora.io/config-hash": program.digest(wanted)},
-                        },
-                        "spec": _sync_pod(),
-                    },
-                }
+                "spec": _run(wanted, tries=2, seconds=120),
             },
         }
+    }
+
+
+def _run(wanted: Mapping[str, str], *, tries: int, seconds: int) -> Object:
+    labels = names.platform_labels() | {"app": SYNC_NAME, "sidecar.istio.io/inject": "true"}
+    notes = {"aspora.io/config-hash": program.digest(wanted)}
+    return {
+        "backoffLimit": tries,
+        "activeDeadlineSeconds": seconds,
+        "template": {"metadata": {"labels": labels, "annotations": notes}, "spec": _sync_pod()},
     }
 
 

@@ -203,12 +203,16 @@ CUSTOM_KINDS: tuple[CustomKind, ...] = (
     _kind("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules", PROMETHEUS),
     _kind("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", PROMETHEUS),
     _kind("networking.istio.io", "v1", "DestinationRule", "destinationrules", ISTIO),
+    _kind("networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters", ISTIO),
+    _kind("networking.istio.io", "v1", "Gateway", "gateways", ISTIO),
     _kind("networking.istio.io", "v1", "ServiceEntry", "serviceentries", ISTIO),
     _kind("networking.istio.io", "v1", "Sidecar", "sidecars", ISTIO),
     _kind("networking.istio.io", "v1", "VirtualService", "virtualservices", ISTIO),
     _kind("opentelemetry.io", "v1alpha1", "Instrumentation", "instrumentations", INSTRUMENTATION),
     _kind("security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies", ISTIO),
     _kind("security.istio.io", "v1", "PeerAuthentication", "peerauthentications", ISTIO),
+    _kind("security.istio.io", "v1", "RequestAuthentication", "requestauthentications", ISTIO),
+    _kind("telemetry.istio.io", "v1", "Telemetry", "telemetries", ISTIO),
 )
 
 OPERATOR_CRDS: tuple[tuple[Bundle, tuple[str, ...]], ...] = (

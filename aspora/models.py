@@ -118,6 +118,12 @@ class DomainBudget(Model):
     monthly_usd: Usd = Field(
         Decimal(500), alias="monthlyUSD", description="USD a calendar month, all skills together."
     )
+    provider_limit_usd: Usd | None = Field(
+        None,
+        alias="providerLimitUSD",
+        description="The monthly limit set on the domain's own key at OpenRouter, which holds when"
+        " the gateway does not; a tenth above monthlyUSD when left out.",
+    )
 
 
 class SkillBudget(Model):

@@ -24,8 +24,12 @@ class NamedSecret(NamedTuple):
     name: str
     source: Source
     purpose: str
+    prefix: str = ""
+    """What a generated value begins with."""
 
 
+GATEWAY_KEY_PREFIX = "sk-"
+"""LiteLLM takes no key that begins otherwise."""
 ENDPOINT_PROPERTIES = {
     "host": "DATABASE_HOST",
     "port": "DATABASE_PORT",
@@ -74,6 +78,21 @@ def openrouter_key(settings: StackSettings, domain: str) -> str:
     return names.secret_path(settings.environment, domain, "openrouter")
 
 
+def platform_secret(settings: StackSettings, *parts: str) -> str:
+    """Where a secret of the platform's own stands."""
+    return names.secret_path(settings.environment, names.PLATFORM_OWNER, *parts)
+
+
+def model_gateway_master_key(settings: StackSettings) -> str:
+    """Where the key stands that makes teams and keys at the model gateway."""
+    return platform_secret(settings, "model-gateway", "master-key")
+
+
+def model_gateway_counters(settings: StackSettings) -> str:
+    """Where the password of the model gateway's counters stands."""
+    return platform_secret(settings, "model-gateway", "counters")
+
+
 def named_secrets(domains: Sequence[Domain], settings: StackSettings) -> tuple[NamedSecret, ...]:
     """All of them: domain by domain, then the platform's own.
 
@@ -87,10 +106,25 @@ def named_secrets(domains: Sequence[Domain], settings: StackSettings) -> tuple[N
     found += [
         NamedSecret(name, "generated", purpose) for name, purpose in secrets.generated(settings)
     ]
+    found += _of_platform(settings)
     if settings.aws is not None:
         endpoint = database_endpoint(settings, names.PLATFORM_OWNER)
         found.append(NamedSecret(endpoint, "pulumi", "host and port of the platform's databases"))
     return tuple(found)
+
+
+def _of_platform(settings: StackSettings) -> list[NamedSecret]:
+    return [
+        NamedSecret(
+            model_gateway_master_key(settings),
+            "generated",
+            "makes teams and keys at the model gateway",
+            GATEWAY_KEY_PREFIX,
+        ),
+        NamedSecret(
+            model_gateway_counters(settings), "generated", "the model gateway's counters' password"
+        ),
+    ]
 
 
 def _of_domain(domain: Domain, settings: StackSettings) -> Iterator[NamedSecret]:
@@ -102,6 +136,7 @@ def _of_domain(domain: Domain, settings: StackSettings) -> Iterator[NamedSecret]
             model_gateway_key(settings, domain.name, workload.name),
             "generated",
             f"{workload.id}'s key at the model gateway",
+            GATEWAY_KEY_PREFIX,
         )
     if settings.aws is not None and uses_database(domain):
         yield NamedSecret(

@@ -107,7 +107,12 @@ def secret_path(stack: str, domain: str, *parts: str) -> str:
 
 def spiffe_id(domain: str, service_account: str) -> str:
     """The identity in a workload's certificate, in Istio's own form."""
-    return f"spiffe://cluster.local/ns/{namespace(domain)}/sa/{service_account}"
+    return spiffe_id_of(namespace(domain), service_account)
+
+
+def spiffe_id_of(where: str, service_account: str) -> str:
+    """The identity of a ServiceAccount in the namespace `where`."""
+    return f"spiffe://cluster.local/ns/{where}/sa/{service_account}"
 
 
 def bucket(prefix: str, purpose: str) -> str:

@@ -16,6 +16,8 @@ class ModelPrice:
     output: float
     cache_read: float | None = None
     cache_write: float | None = None
+    max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,12 @@ def model_prices() -> PriceTable:
     raw = json.loads(text)
     models = {
         name: ModelPrice(
-            price["input"], price["output"], price.get("cacheRead"), price.get("cacheWrite")
+            price["input"],
+            price["output"],
+            price.get("cacheRead"),
+            price.get("cacheWrite"),
+            price.get("maxInputTokens"),
+            price.get("maxOutputTokens"),
         )
         for name, price in raw["models"].items()
         if "input" in price and "output" in price

@@ -106,6 +106,8 @@ CODES = _registry(
     CodeInfo("ASP314", "Reserved name", "The platform itself goes by that name."),
     CodeInfo("ASP315", "Folder and domain differ", "CODEOWNERS and reports go by the folder."),
     CodeInfo("ASP316", "Image from elsewhere", "The admission policy lets pods run images of the stack's own prefixes alone.", "image: aspora/ecm-field-agent:v1.0.5"),  # noqa: E501
+    CodeInfo("ASP317", "Unknown tool server", "The tool gateway calls the MCP servers of the stack's settings, and no other address.", "tools: [{server: tickets, tools: [list_tickets]}]"),  # noqa: E501
+    CodeInfo("ASP318", "Egress around a gateway", "Models have budgets and tools have lists; a host of theirs in `egress` would have neither.", "take it out of `egress`"),  # noqa: E501
     CodeInfo("ASP401", "Stack file without settings", "A stack's settings stand under `config:`.", "config:"),  # noqa: E501
     CodeInfo("ASP402", "No AWS side", "A stack other than local stands on AWS, and its settings say how.", "aspora:aws: {bucketPrefix: aspora-staging, …}"),  # noqa: E501
     CodeInfo("ASP403", "Zone of another region", "AWS has no such zone in the stack's region.", "zones: [us-east-1a, us-east-1b, us-east-1c]"),  # noqa: E501
@@ -116,6 +118,8 @@ CODES = _registry(
     CodeInfo("ASP408", "gVisor without a checksum", "A node runs what it fetches as root: it checks it first.", "gvisorRuntime: {release: release-20260921.0, sha256: …}"),  # noqa: E501
     CodeInfo("ASP409", "Environment of another stack", "What prod refuses is refused by its environment: a copied `staging` would let it pass.", "aspora:environment: prod"),  # noqa: E501
     CodeInfo("ASP410", "Twice in a list", "Each stands for one resource, and no two have one name.", "endpoints: [s3, sts]"),  # noqa: E501
+    CodeInfo("ASP411", "Nobody may call from outside", "Without an issuer no token is valid; the gateway lets nobody in on trust.", "outsideCallers: {issuer: https://login.example.com, …}"),  # noqa: E501
+    CodeInfo("ASP412", "Tool servers that clash", "The gateways tell servers apart by name, and addresses by host."),  # noqa: E501
 )
 # fmt: on
 """Every code there is. A new one is one line here."""

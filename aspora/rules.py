@@ -12,12 +12,13 @@ from decimal import Decimal
 from itertools import pairwise
 
 from aspora import capacity, names
+from aspora.gateways.model import plan as model_plan
 from aspora.models import Amounts, Domain, Work
 from aspora.prices import model_prices
 from aspora.problems import nearest
 from aspora.quantities import format_cpu, format_memory, parse_cpu, parse_memory
 from aspora.resolve import Path, Workload, workloads
-from aspora.stack import StackSettings
+from aspora.stack import OPENROUTER, StackSettings, server_host
 
 CANARY = "-canary"
 """What Services and DestinationRules of a new version add to their name."""
@@ -218,8 +219,55 @@ def known_models(context: Context) -> Iterator[Finding]:
                     path,
                     "ASP307",
                     f'model "{model}" is not in the price table of {table.as_of}',
-                    _suggest(model, list(table.models)),
+                    _suggest(model, list(model_plan.routes())),
                 )
+            elif (why := model_plan.unusable(model)) is not None:
+                yield Finding(
+                    file,
+                    path,
+                    "ASP307",
+                    f'model "{model}" {why}',
+                    f"the gateway offers {', '.join(model_plan.routes())}",
+                )
+
+
+def known_tool_servers(context: Context) -> Iterator[Finding]:
+    """Every MCP server named is one the tool gateway knows."""
+    known = [server.name for server in context.settings.tool_servers]
+    for file, domain in enumerate(context.domains):
+        for path, work in _works(domain):
+            for index, server in enumerate(work.tools or ()):
+                if server.server not in known:
+                    yield Finding(
+                        file,
+                        (*path, "tools", index, "server"),
+                        "ASP317",
+                        f'"{server.server}" is no tool server of the {context.settings.environment}'
+                        " stack",
+                        _suggest(server.server, known)
+                        or "the platform team adds it to aspora:toolServers",
+                    )
+
+
+def egress_around_a_gateway(context: Context) -> Iterator[Finding]:
+    """Models and tools are called through their gateways, with budgets and lists of tools."""
+    behind = {server_host(server.url): server.name for server in context.settings.tool_servers}
+    for file, domain in enumerate(context.domains):
+        for index, egress in enumerate(domain.egress):
+            if egress.host == OPENROUTER:
+                what, hint = "models are called", "name them in `model` and `fallbackModels`"
+            elif egress.host in behind:
+                what = f'the tool server "{behind[egress.host]}" is called'
+                hint = "name it and its tools in `tools`"
+            else:
+                continue
+            yield Finding(
+                file,
+                ("egress", index, "host"),
+                "ASP318",
+                f"{what} through the gateway, not by {egress.host} itself",
+                hint,
+            )
 
 
 def _works(domain: Domain) -> Iterator[tuple[Path, Work]]:
@@ -232,7 +280,8 @@ def _works(domain: Domain) -> Iterator[tuple[Path, Work]]:
 
 
 def budgets(context: Context) -> Iterator[Finding]:
-    """An execution costs no more than the month, the skills together no more than the domain."""
+    """An execution costs no more than the month, the skills together no more than the domain, and
+    the domain no more than its key at the provider lets through."""
     for file, work in context.each():
         budget = work.skill.budget
         if budget.per_execution_usd > budget.monthly_usd:
@@ -255,6 +304,16 @@ def budgets(context: Context) -> Iterator[Finding]:
                 f"{usd(sum_usd - domain.budget.monthly_usd)} more than the domain's "
                 f"{usd(domain.budget.monthly_usd)}",
                 "raise the domain's monthlyUSD or lower the skills'",
+            )
+        limit = domain.budget.provider_limit_usd
+        if limit is not None and limit < domain.budget.monthly_usd:
+            yield Finding(
+                file,
+                ("budget", "providerLimitUSD"),
+                "ASP308",
+                f"the key at OpenRouter stops at {usd(limit)}, before the domain's "
+                f"{usd(domain.budget.monthly_usd)} are spent",
+                "raise providerLimitUSD, and the key's limit at OpenRouter, or lower monthlyUSD",
             )
 
 
@@ -500,6 +559,8 @@ RULES: tuple[Rule, ...] = (
     complete,
     sandbox_reason,
     known_models,
+    known_tool_servers,
+    egress_around_a_gateway,
     budgets,
     quota,
     container_limits,

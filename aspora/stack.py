@@ -8,11 +8,12 @@ appear in a rendered object.
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from aspora.fields import Cidr, Flag, Host, Model, Text, named, whole
+from aspora.fields import Cidr, Flag, Host, Model, Name, Text, named, whole
 from aspora.stack_aws import AwsSettings
 
 PREFIX = "aspora:"
@@ -25,6 +26,18 @@ Registry = Annotated[
     str,
     named(r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$", "registry host", "ghcr.io"),
 ]
+Url = Annotated[
+    str,
+    named(
+        r"^https://[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+"
+        r"(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~/-]*)?$",
+        "https address",
+        "https://portfolio.tools.example.com/mcp",
+        400,
+    ),
+]
+OPENROUTER = "openrouter.ai"
+"""Where models are; only the model gateway may call it."""
 
 
 ClusterName = Annotated[
@@ -85,6 +98,37 @@ class GitOps(Model):
     )
 
 
+class ToolServerAddress(Model):
+    """An MCP server that domain files may name in `tools`, and where it is."""
+
+    name: Name = Field(description="As domain files write it.", examples=["portfolio"])
+    url: Url = Field(
+        description="Its Streamable HTTP endpoint; the tool gateway calls nothing else there.",
+        examples=["https://portfolio.tools.example.com/mcp"],
+    )
+
+
+def server_host(url: str) -> str:
+    """The host of a tool server's address."""
+    return urlsplit(url).hostname or ""
+
+
+class OutsideCallers(Model):
+    """Whose tokens (JWT) aspora-gateway takes from callers outside the cluster."""
+
+    issuer: Url = Field(
+        description="The `iss` claim of the tokens.", examples=["https://login.example.com"]
+    )
+    jwks_uri: Url = Field(
+        alias="jwksURI",
+        description="Where the issuer's public keys are; istiod reads them.",
+        examples=["https://login.example.com/.well-known/jwks.json"],
+    )
+    audiences: tuple[Text, ...] = Field(
+        min_length=1, description="A token's `aud` holds one of these.", examples=[["aspora"]]
+    )
+
+
 class SandboxOverhead(Model):
     """What gVisor itself takes of a node for each pod (RuntimeClass overhead)."""
 
@@ -113,6 +157,13 @@ class StackSettings(Model):
     )
     sandbox_overhead: SandboxOverhead = Field(
         SandboxOverhead(), description="What gVisor takes for each pod."
+    )
+    tool_servers: tuple[ToolServerAddress, ...] = Field(
+        (), description="The MCP servers behind the tool gateway."
+    )
+    outside_callers: OutsideCallers | None = Field(
+        None,
+        description="Who may call skills from outside; nobody when left out. prod needs it.",
     )
     minimal_replicas: Flag = Field(
         default=False,

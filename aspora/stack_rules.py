@@ -10,13 +10,19 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import combinations
 from typing import NamedTuple, get_args
+from urllib.parse import urlsplit
 
-from aspora.stack import PREFIX, Environment, StackSettings
+from aspora.gateways import pins
+from aspora.gateways.model import plan
+from aspora.stack import PREFIX, Environment, StackSettings, server_host
 from aspora.stack_aws import AwsSettings
 
 Path = tuple[str | int, ...]
 AWS: Path = (f"{PREFIX}aws",)
 NETWORK: Path = (f"{PREFIX}network",)
+IMAGES: Path = (f"{PREFIX}images",)
+CALLERS: Path = (f"{PREFIX}outsideCallers",)
+SERVERS: Path = (f"{PREFIX}toolServers",)
 
 
 class StackFinding(NamedTuple):
@@ -30,9 +36,11 @@ class StackFinding(NamedTuple):
 
 def check(settings: StackSettings) -> tuple[StackFinding, ...]:
     """What does not hold together, whatever the stack is for."""
+    common = (*_callers(settings), *_tool_servers(settings))
     if settings.aws is None:
-        return tuple(_without_aws(settings))
+        return (*_without_aws(settings), *common)
     return (
+        *common,
         *_zones(settings, settings.aws),
         *_ranges(settings, settings.aws),
         *_twice(settings.aws),
@@ -47,6 +55,41 @@ def named(stack: str, settings: StackSettings) -> tuple[StackFinding, ...]:
         return ()
     message = f"the stack {stack} is of the environment {settings.environment}"
     return (StackFinding("ASP409", (f"{PREFIX}environment",), message, f"write {stack}"),)
+
+
+def _callers(settings: StackSettings) -> Iterator[StackFinding]:
+    """Nobody outside gets in without an issuer; prod has somebody to serve."""
+    if settings.environment == "prod" and settings.outside_callers is None:
+        yield StackFinding(
+            "ASP411",
+            CALLERS,
+            "prod has no `aspora:outsideCallers`, so that aspora-gateway refuses every call from"
+            " outside",
+            "name the issuer of the callers' tokens, its jwksURI and the audiences",
+        )
+
+
+def _tool_servers(settings: StackSettings) -> Iterator[StackFinding]:
+    """Each name once; and one port a host, for the egress gateway goes by the host."""
+    seen: dict[str, int] = {}
+    ports: dict[str, int] = {}
+    for index, server in enumerate(settings.tool_servers):
+        if server.name in seen:
+            yield StackFinding(
+                "ASP412",
+                (*SERVERS, index, "name"),
+                f'tool server "{server.name}" stands twice',
+                "rename one of them",
+            )
+        seen[server.name] = index
+        host, port = server_host(server.url), urlsplit(server.url).port or 443
+        if ports.setdefault(host, port) != port:
+            yield StackFinding(
+                "ASP412",
+                (*SERVERS, index, "url"),
+                f"{host} has the port {ports[host]} already",
+                "give the servers of one host one port, or each a host of its own",
+            )
 
 
 def unverified(settings: StackSettings) -> tuple[StackFinding, ...]:
@@ -181,6 +224,20 @@ def _runtime(aws: AwsSettings) -> Iterator[StackFinding]:
 def _pins(aws: AwsSettings) -> Iterator[StackFinding]:
     doctor = "`aspora doctor --stack prod` lists what AWS offers; pin one of those"
     yield from _account(aws)
+    for program in pins.unverified():
+        yield StackFinding(
+            "ASP407",
+            IMAGES,
+            f"the image of {program.name} {program.tag} has no verified digest",
+            f"look it up at {program.repository}, write it to aspora/gateways/pins.py",
+        )
+    if not plan.routes_verified():
+        yield StackFinding(
+            "ASP407",
+            IMAGES,
+            "the models' names at OpenRouter are not verified",
+            "compare aspora/data/openrouter-models.json with OpenRouter's list of models",
+        )
     if aws.nodes.ami_release is None:
         yield StackFinding("ASP407", (*AWS, "nodes"), "nodes.amiRelease is not pinned", doctor)
     for name, version in aws.control_plane.addons.model_dump(by_alias=True).items():

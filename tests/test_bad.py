@@ -17,6 +17,7 @@ from aspora.errors import InvalidInput
 from aspora.load import load, load_stack, unverified
 from aspora.problem_formats import format_text
 from aspora.problems import CODES, Problem
+from aspora.stack import ToolServerAddress
 from tests.core import settings
 
 BAD = Path(__file__).parent / "bad"
@@ -50,7 +51,11 @@ def _problems(path: Path) -> tuple[Problem, ...]:
     else:
         paths = [path]
     stack = "prod" if path.name.startswith("prod-") else "local"
-    return load(paths, settings(stack)).problems
+    servers = tuple(
+        ToolServerAddress(name=name, url=f"https://{name}.example.com/mcp")
+        for name in ("calendar", "mail", "tickets")
+    )
+    return load(paths, settings(stack, tool_servers=servers)).problems
 
 
 @pytest.mark.parametrize("case", cases())

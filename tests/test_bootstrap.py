@@ -71,6 +71,14 @@ def test_a_dry_run_says_everything_and_makes_nothing(
             for name, purpose in ALERTING_PURPOSES.items()
         ),
         *(f"would make    secret {name}: {why}" for name, why in generated(staging())),
+        (
+            "would make    secret aspora/staging/platform/model-gateway/master-key: makes teams"
+            " and keys at the model gateway"
+        ),
+        (
+            "would make    secret aspora/staging/platform/model-gateway/counters: the model"
+            " gateway's counters' password"
+        ),
         f"pulumi login 's3://{STATE}?region={REGION}'",
         f"pulumi stack init staging --secrets-provider='awskms://{PULUMI_KEY}?region={REGION}'",
         "aspora doctor --stack staging",
@@ -101,7 +109,7 @@ def test_the_second_run_finds_everything_and_changes_nothing(
     # A value that was given again is not taken without --replace, and that is said.
     assert (code, states(out)) == (
         0,
-        ["found"] * 8 + ["kept", "found"] + ["kept"] * 3 + ["found"] * len(GENERATED),
+        ["found"] * 8 + ["kept", "found"] + ["kept"] * 3 + ["found"] * (len(GENERATED) + 2),
     )
     assert aws.changes == []
 

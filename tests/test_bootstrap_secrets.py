@@ -50,7 +50,9 @@ def value_of(name: str) -> str:
 def test_secrets_have_their_value_key_and_tags(everything: Callable[[], Any]) -> None:
     everything()
     assert value_of(OPENROUTER) == VALUE
-    assert len(value_of(GATEWAY)) == len(secrets.token_urlsafe(GENERATED_BYTES)) == 43
+    value = value_of(GATEWAY)
+    assert value.startswith("sk-")
+    assert len(value[3:]) == len(secrets.token_urlsafe(GENERATED_BYTES)) == 43
     for name in (OPENROUTER, GATEWAY):
         found = entry(name)
         tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
@@ -137,7 +139,7 @@ def test_an_entry_without_a_value_gets_one(aws: Script, repo: Path, aspora: Comm
     api("secretsmanager").create_secret(Name=GATEWAY)
     _, out, _ = aspora("bootstrap", "--stack", "staging")
     assert f"changed  secret {GATEWAY}: pets/vet/advise's key at the model gateway" in out
-    assert len(value_of(GATEWAY)) == 43
+    assert len(value_of(GATEWAY)) == 46
 
 
 def test_a_secret_that_is_being_deleted_is_not_touched(
@@ -236,9 +238,9 @@ def test_the_local_platform_fills_them_without_asking(aws: Script, tmp_path: Pat
             fill_asked_with=lambda _: "simulated",
         )
 
-    assert [outcome.state for outcome in ensure()] == ["made"] * (5 + len(GENERATED))
+    assert [outcome.state for outcome in ensure()] == ["made"] * (7 + len(GENERATED))
     assert value_of(OPENROUTER) == "simulated"
-    assert [outcome.state for outcome in ensure()] == ["found"] * (5 + len(GENERATED))
+    assert [outcome.state for outcome in ensure()] == ["found"] * (7 + len(GENERATED))
 
 
 def test_without_anybody_to_ask_nothing_is_invented(aws: Script, tmp_path: Path) -> None:
@@ -249,7 +251,7 @@ def test_without_anybody_to_ask_nothing_is_invented(aws: Script, tmp_path: Path)
     assert [outcome.state for outcome in done] == [
         *("missing", "made"),
         *["missing"] * 3,
-        *["made"] * len(GENERATED),
+        *["made"] * (len(GENERATED) + 2),
     ]
 
 

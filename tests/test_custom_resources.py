@@ -28,7 +28,9 @@ RENDERED = {
     if kind.kind not in ("Sandbox", "SandboxClaim", "ServiceMonitor", "NodeClaim")
 }
 KEPT = "x-kubernetes-preserve-unknown-fields"
-NOT_ON_LOCAL = {"AlertmanagerConfig", "EC2NodeClass", "NodePool", "Rollout"}
+NOT_ON_LOCAL = {
+    *("AlertmanagerConfig", "EC2NodeClass", "NodePool", "RequestAuthentication", "Rollout"),
+}
 
 
 @cache

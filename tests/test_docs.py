@@ -93,7 +93,10 @@ def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None
         if words[:1] != ["aspora"] or len(words) < 2:
             continue
         assert words[1].rstrip(";") in COMMANDS, span
-        known = {option for param in _command(words[1]).params for option in param.opts}
+        command = _command(words[1])
+        if isinstance(command, click.Group) and len(words) > 2:
+            command = command.commands[words[2]]
+        known = {option for param in command.params for option in param.opts}
         assert {word for word in words if word.startswith("--")} <= known | {"--help"}, span
 
 

@@ -95,7 +95,7 @@ def test_a_ready_account_passes_and_is_not_changed(
         ("pass", "availability zones", where),
         ("pass", "state bucket", STATE),
         ("pass", "tools bucket", TOOLS),
-        ("pass", "named secrets", "all 23 are there"),
+        ("pass", "named secrets", "all 25 are there"),
         ("pass", "gVisor", f"release-20260921.0, SHA-256 {SHA256}"),
         ("pass", f"EKS {VERSION}", "in standard support until 2027-12-01"),
         *addons,
@@ -300,7 +300,7 @@ def test_secrets_that_are_missing_are_told_by_name(
             "is being deleted",
             f"aws secretsmanager restore-secret --secret-id {GATEWAY}",
         ),
-        Check("fail", "named secrets", f"1 of 23 have no value: {OPENROUTER}", BOOTSTRAP),
+        Check("fail", "named secrets", f"1 of 25 have no value: {OPENROUTER}", BOOTSTRAP),
     ]
 
 

@@ -54,8 +54,8 @@ def test_other_gaps_that_the_pages_admit() -> None:
     assert not any(settings(stack).aws.control_plane.admins for stack in STACKS)  # type: ignore[union-attr]
     assert "both stacks name none yet" in text_of("README")
     read = json.dumps([obj for obj in objects("prod") if obj["kind"] == "ExternalSecret"])
-    assert "openrouter" not in read
-    assert "no ExternalSecret reads this secret" in text_of("rotate-keys")
+    assert "aspora/prod/wealth/openrouter" in read
+    assert "The model gateway reads it at its start" in text_of("rotate-keys")
 
 
 def test_what_a_zone_takes_away_follows_from_the_settings() -> None:

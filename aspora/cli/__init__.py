@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "cost": ("local.cost_commands:cost", "Say what was spent, by domain, skill, model and day."),
     "check": ("local.check_commands:check", "Check a stack's AWS side against policies."),
     "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),
+    "gateway": ("local.gateway_commands:gateway", "Keep the model gateway's teams and keys."),
     "bootstrap": ("local.account_commands:bootstrap", "Prepare an AWS account for Pulumi."),
 }
 

@@ -136,7 +136,6 @@ def _domain(
         *secrets.database_endpoints(domain, labels, settings),
         guardrails.pod_monitor(domain, labels),
         instrumentation(domain, labels),
-        *mesh.service_entries(domain, labels),
     ]
     if domain.sandbox.runtime == "runc":
         rails += mesh.sidecar_objects(domain, labels)

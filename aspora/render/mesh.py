@@ -15,6 +15,8 @@ from aspora.stack import StackSettings
 GATEWAY_PRINCIPAL = f"cluster.local/ns/{names.PLATFORM_NAMESPACE}/sa/aspora-gateway"
 GATEWAY_CREDENTIAL = "aspora-gateway-client"
 """The Secret beside the gateway with its client certificate and the CA it trusts."""
+AGENT_HOST = f"aspora-gateway.{names.PLATFORM_NAMESPACE}.svc.cluster.local"
+"""How agents call the gateway, on its port for them."""
 NETWORKING = "networking.istio.io/v1"
 SECURITY = "security.istio.io/v1"
 
@@ -35,7 +37,7 @@ def virtual_service(workload: Workload, labels: dict[str, str], settings: StackS
     ]
     return named(NETWORKING, "VirtualService", workload.name, workload.namespace, labels) | {
         "spec": {
-            "hosts": [settings.public_host],
+            "hosts": [settings.public_host, AGENT_HOST],
             "gateways": [f"{names.PLATFORM_NAMESPACE}/aspora-gateway"],
             "exportTo": [names.PLATFORM_NAMESPACE],
             "http": [
@@ -167,31 +169,6 @@ def sidecar_objects(domain: Domain, labels: dict[str, str]) -> list[Object]:
                 ],
             }
         },
-    ]
-
-
-def service_entries(domain: Domain, labels: dict[str, str]) -> list[Object]:
-    """The hosts outside that the domain may call, known to the egress gateway and no one else."""
-    space = names.namespace(domain.name)
-    return [
-        named(
-            NETWORKING,
-            "ServiceEntry",
-            names.fit(f"egress-{e.host}-{e.port}"),
-            space,
-            labels,
-            {"aspora.io/why": e.reason},
-        )
-        | {
-            "spec": {
-                "hosts": [e.host],
-                "exportTo": [".", names.EGRESS_NAMESPACE],
-                "location": "MESH_EXTERNAL",
-                "resolution": "DNS",
-                "ports": [{"number": e.port, "name": "tls", "protocol": "TLS"}],
-            }
-        }
-        for e in domain.egress
     ]
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from aspora.gateways import egress, ingress, mesh, tools
+from aspora.gateways.model import objects as model_gateway
 from aspora.models import Domain
 from aspora.observe.grafana import config_maps
 from aspora.observe.routing import routing
@@ -19,9 +21,22 @@ from aspora.stack import StackSettings
 
 Part = Callable[[Sequence[Domain], StackSettings], Iterable[Object]]
 
-PARTS: tuple[Part, ...] = (sandboxes.objects, collector_objects, rules, routing, config_maps)
+PARTS: tuple[Part, ...] = (
+    mesh.objects,
+    ingress.objects,
+    egress.objects,
+    tools.objects,
+    model_gateway.objects,
+    sandboxes.objects,
+    collector_objects,
+    rules,
+    routing,
+    config_maps,
+)
 
 
 def service_objects(domains: Sequence[Domain], settings: StackSettings) -> tuple[Object, ...]:
-    """Every object of the platform's services."""
-    return tuple(obj for part in PARTS for obj in part(domains, settings))
+    """Every object of the platform's services; they list the domains by name, in whatever order
+    the files were read."""
+    ordered = sorted(domains, key=lambda domain: domain.name)
+    return tuple(obj for part in PARTS for obj in part(ordered, settings))

@@ -133,7 +133,7 @@ def _value(secret: NamedSecret, filling: Filling) -> str:
     if secret.name in filling.values:
         return filling.values[secret.name]
     if secret.source == "generated":
-        return secrets.token_urlsafe(GENERATED_BYTES)
+        return secret.prefix + secrets.token_urlsafe(GENERATED_BYTES)
     return filling.ask(secret) if filling.ask else ""
 
 

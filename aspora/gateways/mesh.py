@@ -1,0 +1,239 @@
+"""The mesh: STRICT mutual TLS with its few exceptions, whom a platform pod may know, telemetry.
+
+An exception is a port that somebody without a mesh identity calls: an agent in gVisor, Prometheus
+or the API server (decision 1). Each such port speaks TLS of its own. Metrics of a meshed pod need
+none: they are read through its sidecar's merged port, which the mesh leaves alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aspora import flows, names
+from aspora.models import Domain
+from aspora.render.mesh import NETWORKING, SECURITY
+from aspora.render.objects import Object, named
+from aspora.stack import StackSettings
+
+ROOT_NAMESPACE = "istio-system"
+"""What stands here holds for the whole mesh."""
+MESHED = (names.PLATFORM_NAMESPACE, names.OBSERVABILITY_NAMESPACE)
+"""The platform's namespaces whose pods have sidecars."""
+TRACES = "otel"
+ACCESS_LOG = "json-log"
+TELEMETRY = "telemetry.istio.io/v1"
+OTLP_GRPC = 4317
+MERGED_METRICS = 15020
+"""Where a sidecar gives out its own and its pod's metrics; outside of the mesh's interception."""
+
+MESH_CONFIG: Mapping[str, Any] = {
+    "trustDomain": "cluster.local",
+    "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+    "pathNormalization": {"normalization": "DECODE_AND_MERGE_SLASHES"},
+    "enablePrometheusMerge": True,
+    "defaultConfig": {"holdApplicationUntilProxyStarts": True},
+    "extensionProviders": [
+        {
+            "name": TRACES,
+            "opentelemetry": {
+                "service": f"otel-collector.{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local",
+                "port": OTLP_GRPC,
+            },
+        },
+        {
+            "name": ACCESS_LOG,
+            "envoyFileAccessLog": {
+                "path": "/dev/stdout",
+                "logFormat": {
+                    "labels": {
+                        "time": "%START_TIME%",
+                        "method": "%REQ(:METHOD)%",
+                        "authority": "%REQ(:AUTHORITY)%",
+                        "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+                        "status": "%RESPONSE_CODE%",
+                        "flags": "%RESPONSE_FLAGS%",
+                        "details": "%RESPONSE_CODE_DETAILS%",
+                        "peer": "%DOWNSTREAM_PEER_URI_SAN%",
+                        "duration_ms": "%DURATION%",
+                        "bytes_in": "%BYTES_RECEIVED%",
+                        "bytes_out": "%BYTES_SENT%",
+                        "request_id": "%REQ(X-REQUEST-ID)%",
+                        "trace": "%TRACE_ID%",
+                    }
+                },
+            },
+        },
+    ],
+}
+"""What istiod's chart gets as `meshConfig`: the providers that Telemetry names stand here.
+
+Paths are normalised before any policy sees them, so that `//` and `%2F` open no second way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeshed:
+    """One exception: a port of some pods that is called from outside of the mesh."""
+
+    name: str
+    namespace: str
+    label: tuple[str, str]
+    port: int
+    caller: Literal["agents", "prometheus", "api-server"]
+    why: str
+
+
+UNMESHED: tuple[Unmeshed, ...] = (
+    Unmeshed(
+        "model-gateway",
+        names.PLATFORM_NAMESPACE,
+        ("app", "model-gateway"),
+        flows.GATEWAY_PORT,
+        "agents",
+        "Model calls of agents in gVisor, over TLS with the skill's key.",
+    ),
+    Unmeshed(
+        "tool-gateway",
+        names.PLATFORM_NAMESPACE,
+        ("app", "tool-gateway"),
+        flows.GATEWAY_PORT,
+        "agents",
+        "Tool calls of agents in gVisor, over mutual TLS with the internal CA's certificates.",
+    ),
+    Unmeshed(
+        "otel-collector",
+        names.OBSERVABILITY_NAMESPACE,
+        ("app", "otel-collector"),
+        flows.OTLP_PORT,
+        "agents",
+        "Traces, metrics and logs of agents in gVisor, over TLS.",
+    ),
+    Unmeshed(
+        "otel-operator",
+        names.OBSERVABILITY_NAMESPACE,
+        ("app.kubernetes.io/name", "opentelemetry-operator"),
+        9443,
+        "api-server",
+        "The webhook that adds the OpenTelemetry SDK to pods.",
+    ),
+    Unmeshed(
+        "prometheus-operator",
+        names.OBSERVABILITY_NAMESPACE,
+        ("app", "kube-prometheus-stack-operator"),
+        10250,
+        "api-server",
+        "The webhook that checks rules and alert routes.",
+    ),
+)
+
+
+def objects(_: Sequence[Domain], settings: StackSettings) -> Iterator[Object]:
+    """The part of `aspora/render/services.py`."""
+    yield from peer_authentications()
+    yield from own_tls()
+    yield from sidecars()
+    yield from outside(settings)
+    yield from telemetry()
+
+
+def peer_authentications() -> Iterator[Object]:
+    """STRICT for the whole mesh and again in each namespace of the platform, so that nobody loosens
+    one by deleting the other; and a policy of its own for each exception."""
+    labels = names.platform_labels()
+    for space in (ROOT_NAMESPACE, *MESHED, names.EGRESS_NAMESPACE):
+        yield named(SECURITY, "PeerAuthentication", "default", space, labels) | {
+            "spec": {"mtls": {"mode": "STRICT"}}
+        }
+    for one in UNMESHED:
+        key, value = one.label
+        yield named(
+            SECURITY,
+            "PeerAuthentication",
+            one.name,
+            one.namespace,
+            labels,
+            {"aspora.io/why": one.why},
+        ) | {
+            "spec": {
+                "selector": {"matchLabels": {key: value}},
+                "mtls": {"mode": "STRICT"},
+                "portLevelMtls": {str(one.port): {"mode": "DISABLE"}},
+            }
+        }
+
+
+def own_tls() -> Iterator[Object]:
+    """Callers with a sidecar must not wrap the gateways' own TLS into the mesh's."""
+    for one in UNMESHED:
+        if one.caller == "agents":
+            host = f"{one.name}.{one.namespace}.svc.cluster.local"
+            yield plain_port(one.name, one.namespace, host, one.port)
+
+
+def plain_port(name: str, namespace: str, host: str, port: int) -> Object:
+    """The port of a host that a sidecar passes on as it is."""
+    return named(NETWORKING, "DestinationRule", name, namespace, names.platform_labels()) | {
+        "spec": {
+            "host": host,
+            "trafficPolicy": {
+                "portLevelSettings": [{"port": {"number": port}, "tls": {"mode": "DISABLE"}}]
+            },
+        }
+    }
+
+
+def sidecars() -> Iterator[Object]:
+    """Whom the platform's pods know; what is not registered they cannot call."""
+    for space in MESHED:
+        hosts = [
+            "./*",
+            *(f"{other}/*" for other in MESHED if other != space),
+            f"{ROOT_NAMESPACE}/*",
+            f"{names.EGRESS_NAMESPACE}/*",
+            "default/kubernetes.default.svc.cluster.local",
+        ]
+        yield named(NETWORKING, "Sidecar", "default", space, names.platform_labels()) | {
+            "spec": {
+                "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+                "egress": [{"hosts": hosts}],
+            }
+        }
+
+
+def outside(settings: StackSettings) -> Iterator[Object]:
+    """What the VPC has and no Service stands for, by address: databases, AWS endpoints, Pod
+    Identity. The endpoints' names are AWS's (decision 10), and TLS is the callers' own."""
+    places: Iterable[tuple[str, Sequence[str], tuple[tuple[int, str, str], ...]]] = (
+        (
+            "databases",
+            settings.network.database_cidrs,
+            ((5432, "tcp-postgresql", "TCP"), (6379, "tcp-valkey", "TCP")),
+        ),
+        ("aws-endpoints", settings.network.endpoint_cidrs, ((443, "tls", "TLS"),)),
+        ("pod-identity", (flows.POD_IDENTITY_ADDRESS,), ((80, "tcp-credentials", "TCP"),)),
+    )
+    for name, addresses, ports in places:
+        yield named(NETWORKING, "ServiceEntry", name, ROOT_NAMESPACE, names.platform_labels()) | {
+            "spec": {
+                "hosts": [f"{name}.vpc.aspora.internal"],
+                "addresses": list(addresses),
+                "exportTo": list(MESHED),
+                "location": "MESH_EXTERNAL",
+                "resolution": "NONE",
+                "ports": [
+                    {"number": number, "name": port, "protocol": protocol}
+                    for number, port, protocol in ports
+                ],
+            }
+        }
+
+
+def telemetry() -> Iterator[Object]:
+    """Every proxy's traces to the collector, which samples; access logs as JSON."""
+    yield named(TELEMETRY, "Telemetry", "default", ROOT_NAMESPACE, names.platform_labels()) | {
+        "spec": {
+            "tracing": [{"providers": [{"name": TRACES}], "randomSamplingPercentage": 100}],
+            "accessLogging": [{"providers": [{"name": ACCESS_LOG}]}],
+        }
+    }

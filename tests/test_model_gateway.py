@@ -15,6 +15,7 @@ from aspora.gateways.program import digest
 from aspora.models import Domain
 from aspora.named_secrets import named_secrets
 from aspora.render import render
+from aspora.render.services import service_objects
 from aspora.resolve import workloads
 from aspora.stack_rules import unverified
 from tests.core import platform, repository, settings
@@ -254,6 +255,17 @@ def test_prod_survives_the_loss_of_a_pod(stack: str, replicas: int) -> None:
         assert spec["replicas"] == replicas
         assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
         assert one(platform(stack), "PodDisruptionBudget", name)["spec"]["maxUnavailable"] == 1
+
+
+def test_configuration_of_a_thousand_skills_fits_into_a_config_map() -> None:
+    many = [
+        domain.model_copy(update={"name": f"{domain.name}{number}"})
+        for number in range(70)
+        for domain in repository()
+    ]
+    assert sum(len(workloads(domain)) for domain in many) > 1000
+    for config_map in kinds(service_objects(many, settings("prod")), "ConfigMap"):
+        assert len(json.dumps(config_map["data"]).encode()) < 1024 * 1024 * 3 // 4
 
 
 def test_pods_may_do_nothing_but_their_work() -> None:

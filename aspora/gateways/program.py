@@ -59,8 +59,9 @@ def head(api: str, kind: str, part: Part, name: str | None = None) -> Object:
 
 
 def as_json(value: object) -> str:
-    """A configuration file: JSON is YAML too, and ours never depends on a writer's taste."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    """A configuration file: JSON is YAML too. A space deep, for a ConfigMap holds no more than a
+    MiB and this is to fit for some thousand skills."""
+    return json.dumps(value, indent=1, separators=(",", ":"), ensure_ascii=False) + "\n"
 
 
 def objects(part: Part, settings: StackSettings) -> Iterator[Object]:

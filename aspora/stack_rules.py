@@ -11,11 +11,13 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import combinations
 from typing import NamedTuple
 
+from aspora.services import pins
 from aspora.stack import PREFIX, StackSettings
 from aspora.stack_aws import AwsSettings
 
 Path = tuple[str | int, ...]
 AWS: Path = (f"{PREFIX}aws",)
+PINS_FILE = "aspora/services/pins.py"
 NETWORK: Path = (f"{PREFIX}network",)
 
 
@@ -161,4 +163,9 @@ def _pins(aws: AwsSettings) -> Iterator[StackFinding]:
             (*AWS, "nodes", "gvisorRuntime"),
             f"the checksum of gVisor {runtime.release} is not verified",
             "compare it with the release's SHA256SUMS, then set verified: true",
+        )
+    for name, why in pins.unseen():
+        look = pins.by_name()[name].look
+        yield StackFinding(
+            "ASP407", AWS, f"release {name}: {why}", f"look at {look}, then write it in {PINS_FILE}"
         )

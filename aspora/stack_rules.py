@@ -12,13 +12,15 @@ from itertools import combinations
 from typing import NamedTuple, get_args
 from urllib.parse import urlsplit
 
-from aspora.gateways import pins
+from aspora.gateways import pins as programs
 from aspora.gateways.model import plan
+from aspora.services import pins
 from aspora.stack import PREFIX, Environment, StackSettings, server_host
 from aspora.stack_aws import AwsSettings
 
 Path = tuple[str | int, ...]
 AWS: Path = (f"{PREFIX}aws",)
+PINS_FILE = "aspora/services/pins.py"
 NETWORK: Path = (f"{PREFIX}network",)
 IMAGES: Path = (f"{PREFIX}images",)
 CALLERS: Path = (f"{PREFIX}outsideCallers",)
@@ -224,7 +226,7 @@ def _runtime(aws: AwsSettings) -> Iterator[StackFinding]:
 def _pins(aws: AwsSettings) -> Iterator[StackFinding]:
     doctor = "`aspora doctor --stack prod` lists what AWS offers; pin one of those"
     yield from _account(aws)
-    for program in pins.unverified():
+    for program in programs.unverified():
         yield StackFinding(
             "ASP407",
             IMAGES,
@@ -251,4 +253,9 @@ def _pins(aws: AwsSettings) -> Iterator[StackFinding]:
             (*AWS, "nodes", "gvisorRuntime"),
             f"the checksum of gVisor {runtime.release} is not verified",
             "compare it with the release's SHA256SUMS, then set verified: true",
+        )
+    for name, why in pins.unseen():
+        look = pins.by_name()[name].look
+        yield StackFinding(
+            "ASP407", AWS, f"release {name}: {why}", f"look at {look}, then write it in {PINS_FILE}"
         )

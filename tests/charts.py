@@ -90,10 +90,8 @@ def unknown(
             yield here
         elif isinstance(value, Mapping) and known[key] and key not in FREE:
             if isinstance(known[key], Mapping):
-                own = OTHERS.get(key, frozenset())
-                yield from unknown(
-                    value, {name: {} for name in own} | known[key], frozenset(), here
-                )
+                handed: dict[str, Any] = {name: {} for name in OTHERS.get(key, ())}
+                yield from unknown(value, handed | known[key], frozenset(), here)
             else:
                 yield f"{here} is {known[key]!r} in the chart, and no map"
 

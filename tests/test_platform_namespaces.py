@@ -49,7 +49,7 @@ def test_every_release_has_a_namespace_with_policies() -> None:
         for obj in policies
         if obj["metadata"]["name"] == "aspora-default-deny"
     }
-    assert denied == {name: ["Ingress", "Egress"] for name in by_name()}
+    assert denied == {key: ["Ingress", "Egress"] for key in by_name()}
     assert set(by_name()) == {row.namespace for row in rows()}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal
 
 from aspora import flows, names
@@ -80,7 +81,7 @@ class Unmeshed:
     namespace: str
     label: tuple[str, str]
     port: int
-    caller: Literal["agents", "prometheus", "api-server"]
+    caller: Literal["agents", "prometheus"]
     why: str
 
 
@@ -109,23 +110,21 @@ UNMESHED: tuple[Unmeshed, ...] = (
         "agents",
         "Traces, metrics and logs of agents in gVisor, over TLS.",
     ),
-    Unmeshed(
-        "otel-operator",
-        names.OBSERVABILITY_NAMESPACE,
-        ("app.kubernetes.io/name", "opentelemetry-operator"),
-        9443,
-        "api-server",
-        "The webhook that adds the OpenTelemetry SDK to pods.",
-    ),
-    Unmeshed(
-        "prometheus-operator",
-        names.OBSERVABILITY_NAMESPACE,
-        ("app", "kube-prometheus-stack-operator"),
-        10250,
-        "api-server",
-        "The webhook that checks rules and alert routes.",
+    *(
+        Unmeshed(name, names.OBSERVABILITY_NAMESPACE, label, port, "prometheus", why)
+        for name, label, port, why in (
+            ("otel-collector", ("app", "otel-collector"), 8888, "The collector's own metrics."),
+            ("otel-gateway", ("app", "otel-gateway"), 8888, "The gateway's own metrics."),
+            ("otel-gateway", ("app", "otel-gateway"), 8889, "The metrics skill_*."),
+            ("clickhouse", (names.SERVICE_LABEL, "clickhouse"), 9363, "ClickHouse's metrics."),
+            ("phoenix", (names.SERVICE_LABEL, "phoenix"), 9090, "Phoenix's metrics."),
+        )
     ),
 )
+"""Webhooks stand in namespaces without sidecars, and so do Prometheus and what it alone calls."""
+
+
+UNMESHED_BY_NAME = tuple(sorted(UNMESHED, key=lambda one: (one.name, one.namespace, one.port)))
 
 
 def objects(_: Sequence[Domain], settings: StackSettings) -> Iterator[Object]:
@@ -145,20 +144,16 @@ def peer_authentications() -> Iterator[Object]:
         yield named(SECURITY, "PeerAuthentication", "default", space, labels) | {
             "spec": {"mtls": {"mode": "STRICT"}}
         }
-    for one in UNMESHED:
-        key, value = one.label
-        yield named(
-            SECURITY,
-            "PeerAuthentication",
-            one.name,
-            one.namespace,
-            labels,
-            {"aspora.io/why": one.why},
-        ) | {
+    # One policy for some pods: of several with one selector only the oldest would hold.
+    for (name, space), found in groupby(UNMESHED_BY_NAME, lambda one: (one.name, one.namespace)):
+        ports = list(found)
+        key, value = ports[0].label
+        why = {"aspora.io/why": " ".join(one.why for one in ports)}
+        yield named(SECURITY, "PeerAuthentication", name, space, labels, why) | {
             "spec": {
                 "selector": {"matchLabels": {key: value}},
                 "mtls": {"mode": "STRICT"},
-                "portLevelMtls": {str(one.port): {"mode": "DISABLE"}},
+                "portLevelMtls": {str(one.port): {"mode": "DISABLE"} for one in ports},
             }
         }
 

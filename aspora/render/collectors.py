@@ -30,7 +30,7 @@ def collector_objects(domains: Sequence[Domain], settings: StackSettings) -> Ite
 
 def _meeting_point() -> Object:
     """Its name answers with the address of every gateway that is ready; the sender chooses."""
-    ports = {"grpc-traces": TRACES_PORT, "grpc-count": COUNT_PORT}
+    ports = {"tcp-traces": TRACES_PORT, "tcp-count": COUNT_PORT}
     return named("v1", "Service", MEETING_POINT, SPACE, names.platform_labels()) | {
         "spec": {
             "clusterIP": "None",

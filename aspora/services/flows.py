@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from aspora import names
 from aspora.flows import EXECUTE_PORT, GATEWAY_PORT, OTLP_PORT, STATUS_PORT, Networks, Pods, tcp
+from aspora.gateways.mesh import OTLP_GRPC
 from aspora.services.namespaces import NAMESPACES, by_name
 from aspora.services.stores import (
     CLICKHOUSE_HTTP_PORT,
@@ -18,6 +19,7 @@ from aspora.services.stores import (
     MYSQL,
     MYSQL_PORT,
 )
+from aspora.services.values.mesh import HTTPS_PORT
 from aspora.services.values.mesh import STATUS_PORT as HEALTH_PORT
 from aspora.services.values.stores import VALKEY, VALKEY_PORT
 from aspora.system_flows import (
@@ -66,6 +68,8 @@ OBSERVABILITY = names.OBSERVABILITY_NAMESPACE
 GATEWAY = Pods(PLATFORM, ("app", "aspora-gateway"))
 MODELS = Pods(PLATFORM, ("app", "model-gateway"))
 TOOLS = Pods(PLATFORM, ("app", "tool-gateway"))
+COUNTERS = Pods(PLATFORM, ("app", "model-gateway-counters"))
+SYNC = Pods(PLATFORM, ("app", "model-gateway-sync"))
 EGRESS = Pods(names.EGRESS_NAMESPACE, ("istio", "egressgateway"))
 ISTIOD = Pods(names.ISTIO_NAMESPACE, ("app", "istiod"))
 ROUTER = Pods(names.SANDBOX_NAMESPACE, ("app", "sandbox-router"))
@@ -84,30 +88,37 @@ OPENCOST = seen("opencost")
 REDIS = seen(VALKEY)
 KUBE_DNS = Pods("kube-system", ("k8s-app", "kube-dns"))
 CLIENTS = Networks("network.vpcCidr (the load balancer)", lambda s: (s.network.vpc_cidr,))
+VPC = Networks("network.vpcCidr", lambda s: (s.network.vpc_cidr,))
 STORES = Networks("network.databaseCidrs", lambda s: s.network.database_cidrs)
 
 CLICKHOUSE_PORTS = tcp(CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT)
 MANAGEMENT_PORT, INTERSERVER_PORT = 9001, 9009
 KEEPER_PORT, RAFT_PORT, KEEPER_CONTROL_PORT = 2181, 9234, 9182
 ARGO_REDIS_PORT = 6379
+COUNTERS_PORT = 6379
 
 _GATEWAYS: tuple[Edge, ...] = (
-    Edge("clients", CLIENTS, GATEWAY, tcp(GATEWAY_PORT, HEALTH_PORT), "Clients, through the NLB."),
+    Edge("clients", CLIENTS, GATEWAY, tcp(HTTPS_PORT, HEALTH_PORT), "Clients, through the NLB."),
     Edge("agent-calls", Domains(), GATEWAY, tcp(GATEWAY_PORT), "Agents call other agents."),
     Edge("execute", GATEWAY, Domains(), tcp(EXECUTE_PORT), "The gateway is agents' one caller."),
     Edge("sessions", GATEWAY, ROUTER, tcp(EXECUTE_PORT), "Sessions go to their router."),
     Edge("router", ROUTER, Domains(), tcp(EXECUTE_PORT), "The router knows each sandbox."),
     Edge("models", Domains(), MODELS, tcp(GATEWAY_PORT), "Model calls, with a key and budget."),
     Edge("tools", Domains(), TOOLS, tcp(GATEWAY_PORT), "Calls of MCP tools."),
-    Edge("models-out", MODELS, EGRESS, tcp(GATEWAY_PORT), "Model providers, by host name."),
-    Edge("tools-out", TOOLS, EGRESS, tcp(GATEWAY_PORT), "MCP servers outside, by host name."),
+    Edge("models-out", MODELS, EGRESS, tcp(HTTPS_PORT), "Model providers, by host name."),
+    Edge("tools-out", TOOLS, EGRESS, tcp(HTTPS_PORT), "MCP servers, by host name."),
     Edge("agents-out", Domains(), EGRESS, tcp(GATEWAY_PORT), "Hosts a domain file names."),
-    Edge("outside", EGRESS, INTERNET, tcp(443), "What the mesh's rules let through."),
-    Edge("models-state", MODELS, STORES, tcp(5432, 6379), "What was spent, by key."),
+    Edge("outside", EGRESS, INTERNET, tcp(HTTPS_PORT), "What the mesh's rules let through."),
+    Edge("tool-servers", EGRESS, VPC, tcp(HTTPS_PORT), "MCP servers inside the company."),
+    Edge("models-state", MODELS, STORES, tcp(5432), "Teams, keys and what they spent."),
+    Edge("models-identity", MODELS, AGENT, tcp(80), "The IAM token of its database user."),
+    Edge("models-counters", MODELS, COUNTERS, tcp(COUNTERS_PORT), "What is spent and reserved."),
+    Edge("models-sync", SYNC, MODELS, tcp(GATEWAY_PORT), "Teams and keys from the domain files."),
 )
 
 _MESH: tuple[Edge, ...] = (
     Edge("xds", EveryPod(), ISTIOD, tcp(15012), "Sidecars' configuration and certificates."),
+    Edge("jwks", ISTIOD, INTERNET, tcp(HTTPS_PORT), "The public keys of callers' tokens."),
     Edge("inject", API_SERVER, ISTIOD, tcp(15017), "Injection and validation webhooks."),
     *(
         Edge(f"mesh-{name}", Namespace(name), ISTIOD, tcp(15012), "The proxy's control plane.")
@@ -118,7 +129,7 @@ _MESH: tuple[Edge, ...] = (
 _TELEMETRY: tuple[Edge, ...] = (
     Edge("otlp", Domains(), OTEL, tcp(OTLP_PORT), "Agents' traces, metrics and logs."),
     *(
-        Edge(f"otlp-{name}", Namespace(name), OTEL, tcp(OTLP_PORT), "Traces of the gateways.")
+        Edge(f"otlp-{name}", Namespace(name), OTEL, tcp(OTLP_GRPC), "Traces of the gateways.")
         for name in (PLATFORM, names.EGRESS_NAMESPACE)
     ),
     Edge(
@@ -237,7 +248,6 @@ _METRICS: tuple[Edge, ...] = (
     ),
     Edge("scrape-clickhouse", PROMETHEUS, CLICKHOUSE, tcp(9363), "ClickHouse."),
     Edge("scrape-state", PROMETHEUS, KUBE_STATE, tcp(8080, 8081), "What Kubernetes knows."),
-    Edge("scrape-grafana", PROMETHEUS, GRAFANA, tcp(3000), "Grafana."),
     Edge("scrape-phoenix", PROMETHEUS, PHOENIX, tcp(9090), "Phoenix."),
     Edge("scrape-costs", PROMETHEUS, OPENCOST, tcp(9003), "Prices and allocation."),
     Edge("scrape-operator", PROMETHEUS, OPERATOR, tcp(10250), "The operator."),

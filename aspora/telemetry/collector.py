@@ -15,6 +15,7 @@ from typing import Any
 
 from aspora import names
 from aspora.flows import OTLP_PORT
+from aspora.gateways.mesh import OTLP_GRPC
 from aspora.models import Domain
 from aspora.resolve import workloads
 from aspora.stack import StackSettings
@@ -82,7 +83,13 @@ def agent_config(settings: StackSettings, domains: Sequence[Domain]) -> Object: 
         }
     return {
         "receivers": {
-            "otlp": {"protocols": {"http": {"endpoint": f"0.0.0.0:{OTLP_PORT}", **_server()}}}
+            "otlp": {
+                "protocols": {
+                    "http": {"endpoint": f"0.0.0.0:{OTLP_PORT}", **_server()},
+                    # The gateways' proxies, by the mesh's own mutual TLS.
+                    "grpc": {"endpoint": f"0.0.0.0:{OTLP_GRPC}"},
+                }
+            }
         },
         "processors": {
             "memory_limiter": _memory(),

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from aspora import names
+from aspora.services.stores import (
+    CLICKHOUSE_HOST,
+    CLICKHOUSE_NATIVE_PORT,
+    CLICKHOUSE_USERS,
+)
 from aspora.stack import StackSettings
 from aspora.telemetry import attributes as a
 
@@ -15,8 +20,9 @@ _SPACE = f"{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local"
 LANGFUSE = f"http://langfuse-web.{_SPACE}:3000/api/public/otel"
 OPIK = f"http://opik-frontend.{_SPACE}:5173/api/v1/private/otel"
 PHOENIX = f"http://phoenix.{_SPACE}:6006"
-CLICKHOUSE = f"tcp://clickhouse.{_SPACE}:9000?dial_timeout=10s"
-DATABASE, SPANS_TABLE = "aspora", "otel_traces"
+CLICKHOUSE = f"tcp://{CLICKHOUSE_HOST}.{_SPACE}:{CLICKHOUSE_NATIVE_PORT}?dial_timeout=10s"
+DATABASE = CLICKHOUSE_USERS["telemetry"]
+SPANS_TABLE = "otel_traces"
 OPIK_WORKSPACE = "default"
 
 SECRETS: Mapping[str, str] = {

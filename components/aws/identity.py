@@ -58,13 +58,14 @@ class SecretReaderArgs:
     namespace: str
     statements: list[iam.Statement]
     owner: str = names.PLATFORM_OWNER
+    account: str = names.READER_ACCOUNT
 
 
 def secret_reader(name: str, args: SecretReaderArgs, opts: pulumi.ResourceOptions) -> None:
     """A namespace's secret reader: External Secrets takes it by a token of the cluster's issuer."""
     trust = pulumi.Output.all(args.cluster.tokens.arn, args.cluster.issuer).apply(
         lambda found: iam.document(
-            iam.trust_web_identity(found[0], found[1], args.namespace, names.READER_ACCOUNT)
+            iam.trust_web_identity(found[0], found[1], args.namespace, args.account)
         )
     )
     reader = role(name, args.site, trust, opts, owner=args.owner)

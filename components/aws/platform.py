@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import pulumi
 
 from aspora import iam, names
+from aspora.gateways.model import objects as model_gateway
 from aspora.named_secrets import database_endpoint
 from aspora.services import secrets
 from aspora.services.stores import CLICKHOUSE_BACKUPS, platform_prefix
@@ -53,12 +55,51 @@ class PlatformRoles(pulumi.ComponentResource):
             )
         )
         self._pod(args, "phoenix", phoenix)
+        self._model_gateway(args)
         self.register_outputs({})
 
-    def _pod(self, args: PlatformRolesArgs, account: str, policy: pulumi.Output[str]) -> None:
+    def _model_gateway(self, args: PlatformRolesArgs) -> None:
+        """Its user of PostgreSQL; and the reader of all keys: skills' and providers'."""
+        site = args.site
+        user = pulumi.Output.from_input(args.database_id).apply(
+            lambda found: iam.document(
+                iam.database_user(site.region, site.account, found, model_gateway.DATABASE_USER)
+            )
+        )
+        self._pod(args, model_gateway.NAME, user, names.PLATFORM_NAMESPACE)
+        every, own = (
+            partial(names.secret_path, site.settings.environment, domain)
+            for domain in ("*", names.PLATFORM_OWNER)
+        )
+        paths = [
+            own("model-gateway", "*"),
+            f"{own('database')}-*",
+            f"{every('openrouter')}-*",
+            every("model-gateway", "*"),
+        ]
+        statements = iam.secrets_below(site.region, site.account, site.secrets_alias(), paths)
+        secret_reader(
+            names.domain_role(site.name, names.PLATFORM_OWNER, model_gateway.SECRETS),
+            SecretReaderArgs(
+                site,
+                args.cluster,
+                names.PLATFORM_NAMESPACE,
+                statements,
+                account=model_gateway.SECRETS,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _pod(
+        self,
+        args: PlatformRolesArgs,
+        account: str,
+        policy: pulumi.Output[str],
+        namespace: str = NAMESPACE,
+    ) -> None:
         PodRole(
             f"{args.site.name}-{account}",
-            PodRoleArgs(args.site, args.cluster.eks, NAMESPACE, account, policy),
+            PodRoleArgs(args.site, args.cluster.eks, namespace, account, policy),
             pulumi.ResourceOptions(parent=self),
         )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aspora import names
 from aspora.flows import GATEWAY_PORT
+from aspora.gateways.mesh import MESH_CONFIG
 from aspora.services.values.common import (
     CONTAINER_SECURITY,
     CRITICAL,
     POD_SECURITY,
     Values,
-    inside,
     labels,
     placed,
     resources,
@@ -18,9 +18,8 @@ from aspora.services.values.common import (
 )
 from aspora.stack import StackSettings
 
-TRACING_PROVIDER = "otel"
-"""The name by which Telemetry objects mean our collector."""
 STATUS_PORT = 15021
+HTTPS_PORT = 443
 PROXY_USER = 1337
 
 
@@ -55,22 +54,7 @@ def istiod(settings: StackSettings) -> Values:
                 )
             },
         },
-        "meshConfig": {
-            "enablePrometheusMerge": True,
-            "trustDomain": "cluster.local",
-            "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
-            "accessLogFile": "/dev/stdout",
-            "accessLogEncoding": "JSON",
-            "extensionProviders": [
-                {
-                    "name": TRACING_PROVIDER,
-                    "opentelemetry": {
-                        "service": inside("otel-collector", names.OBSERVABILITY_NAMESPACE),
-                        "port": 4317,
-                    },
-                }
-            ],
-        },
+        "meshConfig": dict(MESH_CONFIG),
     }
 
 
@@ -89,7 +73,7 @@ def cni(_: StackSettings) -> Values:
 def ingress(settings: StackSettings) -> Values:
     """The one caller of agents, behind an internal network load balancer.
 
-    Clients come by 443, agents by 8443; both end at one listener.
+    Clients come by 443 with a token, agents by 8443 with a certificate: aspora/gateways/ingress.py.
     """
     service = {
         "type": "LoadBalancer",
@@ -103,7 +87,7 @@ def ingress(settings: StackSettings) -> Values:
             "service.beta.kubernetes.io/aws-load-balancer-healthcheck-protocol": "HTTP",
             "service.beta.kubernetes.io/aws-load-balancer-healthcheck-path": "/healthz/ready",
         },
-        "ports": [_port("https", 443, GATEWAY_PORT), _port("agents", GATEWAY_PORT, GATEWAY_PORT)],
+        "ports": [_port("https-public", HTTPS_PORT), _port("https-agents", GATEWAY_PORT)],
     }
     name = {"app": "aspora-gateway", "istio": "aspora-gateway"}
     return _gateway(settings, "aspora-gateway", name, service)
@@ -113,14 +97,15 @@ def egress(settings: StackSettings) -> Values:
     """The one way out: it originates TLS to the hosts that the mesh's rules name."""
     service = {
         "type": "ClusterIP",
-        "ports": [_port("https", GATEWAY_PORT, GATEWAY_PORT)],
+        "ports": [_port("https-mesh", HTTPS_PORT), _port("https-agents", GATEWAY_PORT)],
     }
     name = {"app": "istio-egress", "istio": "egressgateway"}
     return _gateway(settings, "istio-egress", name, service)
 
 
-def _port(name: str, port: int, target: int) -> Values:
-    return {"name": name, "port": port, "protocol": "TCP", "targetPort": target}
+def _port(name: str, port: int) -> Values:
+    """The pods' port is the Service's: the network plugin's policies want it so."""
+    return {"name": name, "port": port, "protocol": "TCP", "targetPort": port}
 
 
 def _gateway(
@@ -141,7 +126,10 @@ def _gateway(
         "podDisruptionBudget": {"minAvailable": 1} if count.several else {},
         "priorityClassName": CRITICAL,
         "resources": resources(count.pick("100m", "250m"), "256Mi", "1Gi"),
-        "securityContext": POD_SECURITY | user,
+        # It listens on 443 without a right that other users lack; a safe sysctl of the pod's own.
+        "securityContext": POD_SECURITY
+        | user
+        | {"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]},
         "containerSecurityContext": CONTAINER_SECURITY | user,
         "nodeSelector": placed(count),
         "topologySpreadConstraints": spread({"app": own_labels["app"]}),

@@ -23,6 +23,9 @@ from aspora.services.values.common import (
 from aspora.stack import StackSettings
 
 GRAFANA = "grafana"
+OUT_OF_MESH: Values = {"labels": {"sidecar.istio.io/inject": "false"}}
+"""Prometheus calls pods of every namespace and has no mesh identity; what only it and the API
+server call, and what talks to the Internet, stands with it. NetworkPolicies hold the rest."""
 RETENTION = "35d"
 """A month to date, and a few days more: the longest window of a rule (aspora/observe)."""
 
@@ -40,6 +43,7 @@ def prometheus_stack(settings: StackSettings) -> Values:
         "prometheusOperator": _operator(count),
         "grafana": _grafana(settings, count),
         "kube-state-metrics": {
+            "customLabels": OUT_OF_MESH["labels"],
             "priorityClassName": STANDARD,
             "nodeSelector": placed(count),
             "resources": resources("20m", "128Mi", "512Mi"),
@@ -71,6 +75,7 @@ def _prometheus(settings: StackSettings, count: Size) -> Values:
     return {
         "podDisruptionBudget": {"enabled": count.several, "minAvailable": 1},
         "prometheusSpec": {
+            "podMetadata": OUT_OF_MESH,
             "replicas": count.replicas,
             "retention": RETENTION,
             "externalLabels": {"cluster": settings.cluster.name},
@@ -88,6 +93,7 @@ def _alertmanager(count: Size) -> Values:
     return {
         "podDisruptionBudget": {"enabled": count.several, "minAvailable": 1},
         "alertmanagerSpec": {
+            "podMetadata": OUT_OF_MESH,
             "replicas": count.replicas,
             "priorityClassName": CRITICAL,
             "nodeSelector": placed(count),
@@ -102,7 +108,7 @@ def _alertmanager(count: Size) -> Values:
 def _operator(count: Size) -> Values:
     return {
         "nodeSelector": placed(count),
-        "podLabels": labels("prometheus-operator"),
+        "podLabels": labels("prometheus-operator") | OUT_OF_MESH["labels"],
         "resources": resources("50m", "128Mi", "256Mi"),
         "prometheusConfigReloader": {"resources": resources("10m", "32Mi", "64Mi")},
         "admissionWebhooks": {"certManager": {"enabled": True}, "patch": {"enabled": False}},
@@ -114,6 +120,8 @@ def _grafana(settings: StackSettings, count: Size) -> Values:
     zone = settings.aws.dns.private_zone if settings.aws else "local"
     return {
         "replicas": count.replicas,
+        # Its metrics are on the port of its pages, which the mesh keeps to itself.
+        "serviceMonitor": {"enabled": False},
         "podDisruptionBudget": {"minAvailable": 1} if count.several else {},
         "priorityClassName": STANDARD,
         "nodeSelector": placed(count),
@@ -149,7 +157,7 @@ def opencost(settings: StackSettings) -> Values:
     count = size(settings)
     return {
         "priorityClassName": BATCH,
-        "podLabels": labels("opencost"),
+        "podLabels": labels("opencost") | OUT_OF_MESH["labels"],
         "podSecurityContext": POD_SECURITY | {"runAsUser": 1001, "fsGroup": 1001},
         "opencost": {
             "nodeSelector": placed(count),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aspora.flows import OTLP_PORT
+from aspora.gateways.mesh import OTLP_GRPC
 from aspora.services.values.common import (
     CONTAINER_SECURITY,
     CRITICAL,
@@ -39,7 +40,9 @@ def collector(settings: StackSettings, config: Mapping[str, Any]) -> Values:
     """The tier that agents send to; it asks the API server whose pod an address is."""
     return _tier(AGENT, settings, config) | {
         "clusterRole": {"create": True, "rules": _looks()},
-        "ports": _ports({"otlp-http": OTLP_PORT}),
+        "ports": _ports({"otlp-http": OTLP_PORT, "otlp": OTLP_GRPC}),
+        # Past the sidecar, which would hide the address by which the sender is known.
+        "podAnnotations": {"traffic.sidecar.istio.io/excludeInboundPorts": str(OTLP_PORT)},
         "serviceMonitor": {"enabled": True, "metricsEndpoints": [{"port": "metrics"}]},
     }
 
@@ -118,7 +121,14 @@ def _looks() -> list[Values]:
 
 
 def _port(number: int) -> Values:
-    return {"enabled": True, "containerPort": number, "servicePort": number, "protocol": "TCP"}
+    """TLS of our own stands inside: the mesh is not to read it as HTTP."""
+    return {
+        "enabled": True,
+        "containerPort": number,
+        "servicePort": number,
+        "protocol": "TCP",
+        "appProtocol": "tcp",
+    }
 
 
 def _ports(wanted: Mapping[str, int]) -> Values:

@@ -25,6 +25,8 @@ STATUS_PORT = 8081
 GATEWAY_PORT = 8443
 """The three gateways' port towards agents."""
 OTLP_PORT = 4318
+OTLP_GRPC_PORT = 4317
+"""Inside the mesh alone: what the gateways' proxies send."""
 POD_IDENTITY_ADDRESS = "169.254.170.23/32"
 """The EKS Pod Identity agent's link-local address (AWS documentation)."""
 

@@ -1,4 +1,4 @@
-"""What stands once in a cluster: RuntimeClass, PriorityClasses, admission policies."""
+"""What stands once in a cluster: namespaces of the platform, classes, admission policies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from components.base import register_with_gate
+from components.base import register, register_with_gate
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,17 @@ class ClusterPoliciesArgs:
 
 
 class ClusterPolicies(pulumi.ComponentResource):
-    """The objects of cluster scope. `ready` is there when all of them are; domains come after."""
+    """The namespaces first, then the rest. `ready` is there when all of them are; domains come
+    after."""
 
     def __init__(
         self, name: str, args: ClusterPoliciesArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("aspora:platform:ClusterPolicies", name, None, opts)
-        self.objects, self.ready = register_with_gate(args.objects, self, depends_on=args.waits_for)
+        spaces = [obj for obj in args.objects if obj["kind"] == "Namespace"]
+        rest = [obj for obj in args.objects if obj["kind"] != "Namespace"]
+        namespaces = register(spaces, self, depends_on=args.waits_for)
+        self.objects, self.ready = register_with_gate(
+            rest, self, depends_on=[*args.waits_for, *namespaces]
+        )
         self.register_outputs({"count": len(args.objects)})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aspora import flows
-from aspora.gateways import egress, ingress, mesh
+from aspora.gateways import egress, ingress, mesh, mesh_config
 from aspora.models import Sandbox
 from aspora.render import Rendered, render
 from aspora.render.mesh import AGENT_HOST
@@ -116,7 +116,7 @@ def test_platform_pods_know_what_is_registered_and_nothing_else() -> None:
 
 def test_telemetry_names_providers_that_istiod_gets() -> None:
     (telemetry,) = kinds(platform("prod").services, "Telemetry")
-    given = {provider["name"] for provider in mesh.MESH_CONFIG["extensionProviders"]}
+    given = {provider["name"] for provider in mesh_config.MESH_CONFIG["extensionProviders"]}
     used = {
         provider["name"]
         for part in ("tracing", "accessLogging")

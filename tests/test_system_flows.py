@@ -22,7 +22,8 @@ def test_a_stack_without_a_cluster_of_its_own_has_none() -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_they_come_first_of_all(stack: str) -> None:
     rendered = render((), settings(stack))
-    assert len(rendered.system) == 1 + len(SYSTEM_FLOWS)
+    pods = {(flow.label, flow.pods) for flow in SYSTEM_FLOWS}
+    assert len(rendered.system) == 1 + len(pods)
     assert list(rendered)[: len(rendered.system)] == list(rendered.system)
     assert rendered.system[0]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
     assert {obj["metadata"]["namespace"] for obj in rendered.system} == {"kube-system"}
@@ -34,31 +35,37 @@ def by_name(stack: str) -> dict[str, Any]:
 
 def test_dns_and_the_api_server_exactly() -> None:
     found = by_name("staging")
-    assert found["aspora-dns"] == {
-        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-        "policyTypes": ["Ingress"],
-        "ingress": [
-            {
-                "from": [{"namespaceSelector": {}}],
-                "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
-            }
-        ],
+    dns = found["aspora-kube-dns"]
+    assert dns["podSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
+    assert dns["policyTypes"] == ["Ingress", "Egress"]
+    assert dns["ingress"][0] == {
+        "from": [{"namespaceSelector": {}}],
+        "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
     }
-    assert found["aspora-api-server"] == {
-        "podSelector": {},
-        "policyTypes": ["Egress"],
-        "egress": [
-            {
-                "to": [
-                    {"ipBlock": {"cidr": "10.20.0.0/18"}},
-                    {"ipBlock": {"cidr": "10.20.64.0/18"}},
-                    {"ipBlock": {"cidr": "10.20.128.0/18"}},
-                    {"ipBlock": {"cidr": "172.20.0.1/32"}},
-                ],
-                "ports": [{"protocol": "TCP", "port": 443}],
-            }
+    everybody = found["aspora-every-pod"]
+    assert everybody["podSelector"] == {}
+    assert everybody["policyTypes"] == ["Egress"]
+    assert everybody["egress"][1] == {
+        "to": [
+            {"ipBlock": {"cidr": "10.20.0.0/18"}},
+            {"ipBlock": {"cidr": "10.20.64.0/18"}},
+            {"ipBlock": {"cidr": "10.20.128.0/18"}},
+            {"ipBlock": {"cidr": "172.20.0.1/32"}},
         ],
+        "ports": [{"protocol": "TCP", "port": 443}],
     }
+
+
+def test_each_row_is_in_the_policy_of_its_pods_with_its_why() -> None:
+    policies = system_policies(settings("staging"))
+    told = " ".join(
+        obj["metadata"].get("annotations", {}).get("aspora.io/why", "") for obj in policies
+    )
+    assert [flow.name for flow in SYSTEM_FLOWS if f"{flow.name}: {flow.why}" not in told] == []
+    rules = sum(
+        len(obj["spec"].get("ingress", ())) + len(obj["spec"].get("egress", ())) for obj in policies
+    )
+    assert rules == len(SYSTEM_FLOWS)
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -70,8 +77,9 @@ def test_only_controllers_of_aws_reach_the_internet_and_nothing_private_by_it(st
         for peer in rule["to"]
         if peer.get("ipBlock", {}).get("cidr") == "0.0.0.0/0"
     }
-    assert list(open_ones) == ["aspora-aws-apis"]
-    assert open_ones["aspora-aws-apis"]["except"] == list(PRIVATE)
+    (controllers,) = open_ones
+    assert controllers == "aspora-aws-apis"
+    assert open_ones[controllers]["except"] == list(PRIVATE)
     vpc = IPv4Network(settings(stack).network.vpc_cidr)
     assert any(vpc.subnet_of(IPv4Network(cidr)) for cidr in PRIVATE)
 

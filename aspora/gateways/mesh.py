@@ -7,12 +7,13 @@ none: they are read through its sidecar's merged port, which the mesh leaves alo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Literal
+from typing import Literal
 
 from aspora import flows, names
+from aspora.gateways.mesh_config import ACCESS_LOG, TRACES
 from aspora.models import Domain
 from aspora.render.mesh import NETWORKING, SECURITY
 from aspora.render.objects import Object, named
@@ -22,55 +23,9 @@ ROOT_NAMESPACE = "istio-system"
 """What stands here holds for the whole mesh."""
 MESHED = (names.PLATFORM_NAMESPACE, names.OBSERVABILITY_NAMESPACE)
 """The platform's namespaces whose pods have sidecars."""
-TRACES = "otel"
-ACCESS_LOG = "json-log"
 TELEMETRY = "telemetry.istio.io/v1"
-OTLP_GRPC = 4317
 MERGED_METRICS = 15020
 """Where a sidecar gives out its own and its pod's metrics; outside of the mesh's interception."""
-
-MESH_CONFIG: Mapping[str, Any] = {
-    "trustDomain": "cluster.local",
-    "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
-    "pathNormalization": {"normalization": "DECODE_AND_MERGE_SLASHES"},
-    "enablePrometheusMerge": True,
-    "defaultConfig": {"holdApplicationUntilProxyStarts": True},
-    "extensionProviders": [
-        {
-            "name": TRACES,
-            "opentelemetry": {
-                "service": f"otel-collector.{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local",
-                "port": OTLP_GRPC,
-            },
-        },
-        {
-            "name": ACCESS_LOG,
-            "envoyFileAccessLog": {
-                "path": "/dev/stdout",
-                "logFormat": {
-                    "labels": {
-                        "time": "%START_TIME%",
-                        "method": "%REQ(:METHOD)%",
-                        "authority": "%REQ(:AUTHORITY)%",
-                        "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
-                        "status": "%RESPONSE_CODE%",
-                        "flags": "%RESPONSE_FLAGS%",
-                        "details": "%RESPONSE_CODE_DETAILS%",
-                        "peer": "%DOWNSTREAM_PEER_URI_SAN%",
-                        "duration_ms": "%DURATION%",
-                        "bytes_in": "%BYTES_RECEIVED%",
-                        "bytes_out": "%BYTES_SENT%",
-                        "request_id": "%REQ(X-REQUEST-ID)%",
-                        "trace": "%TRACE_ID%",
-                    }
-                },
-            },
-        },
-    ],
-}
-"""What istiod's chart gets as `meshConfig`: the providers that Telemetry names stand here.
-
-Paths are normalised before any policy sees them, so that `//` and `%2F` open no second way."""
 
 
 @dataclass(frozen=True, slots=True)

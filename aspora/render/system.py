@@ -5,7 +5,7 @@ kube-system's are `aspora/system_flows.py`, the others' `aspora/services/flows.p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aspora import names
 from aspora.flows import Networks, peer_objects
@@ -41,8 +41,11 @@ def platform_policies(settings: StackSettings) -> list[Object]:
 
 
 def policies(flows: Iterable[SystemFlow], settings: StackSettings) -> list[Object]:
-    """One for each row."""
-    return [_policy(flow, settings) for flow in flows]
+    """One for the pods that some rows select, whatever the number of rows."""
+    by_pods: dict[tuple[str, str, tuple[str, ...]], list[SystemFlow]] = {}
+    for flow in flows:
+        by_pods.setdefault((flow.namespace, flow.label, flow.pods), []).append(flow)
+    return [_policy(rows, settings) for rows in by_pods.values()]
 
 
 def _deny(namespace: str, types: list[str]) -> Object:
@@ -51,22 +54,37 @@ def _deny(namespace: str, types: list[str]) -> Object:
     return head | {"spec": {"podSelector": {}, "policyTypes": types}}
 
 
-def _policy(flow: SystemFlow, settings: StackSettings) -> Object:
-    kind = "Egress" if flow.direction == "to" else "Ingress"
+def _policy(flows: Sequence[SystemFlow], settings: StackSettings) -> Object:
+    """Its annotation says why, row by row."""
+    first = flows[0]
+    spec: Object = {"podSelector": _selector(first), "policyTypes": []}
+    for kind, direction in (("Ingress", "from"), ("Egress", "to")):
+        rules = [_rule(flow, settings) for flow in flows if flow.direction == direction]
+        if rules:
+            spec["policyTypes"].append(kind)
+            spec[kind.lower()] = rules
     head = named(
         API,
         "NetworkPolicy",
-        f"aspora-{flow.name}",
-        flow.namespace,
+        f"aspora-{_name(first)}",
+        first.namespace,
         names.platform_labels(),
-        {"aspora.io/why": flow.why},
+        {"aspora.io/why": " ".join(f"{flow.name}: {flow.why}" for flow in flows)},
     )
-    rule = {
+    return head | {"spec": spec}
+
+
+def _name(flow: SystemFlow) -> str:
+    """The pods' own, or that of the first row where they are several."""
+    if not flow.pods:
+        return "every-pod"
+    return flow.pods[0] if len(flow.pods) == 1 else flow.name
+
+
+def _rule(flow: SystemFlow, settings: StackSettings) -> Object:
+    return {
         flow.direction: _peers(flow, settings),
         "ports": [{"protocol": protocol, "port": port} for protocol, port in flow.ports],
-    }
-    return head | {
-        "spec": {"podSelector": _selector(flow), "policyTypes": [kind], kind.lower(): [rule]}
     }
 
 

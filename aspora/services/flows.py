@@ -10,8 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aspora import names
-from aspora.flows import EXECUTE_PORT, GATEWAY_PORT, OTLP_PORT, STATUS_PORT, Networks, Pods, tcp
-from aspora.gateways.mesh import OTLP_GRPC
+from aspora.flows import (
+    EXECUTE_PORT,
+    GATEWAY_PORT,
+    OTLP_GRPC_PORT,
+    OTLP_PORT,
+    STATUS_PORT,
+    Networks,
+    Pods,
+    tcp,
+)
 from aspora.services.namespaces import NAMESPACES, by_name
 from aspora.services.stores import (
     CLICKHOUSE_HTTP_PORT,
@@ -129,7 +137,7 @@ _MESH: tuple[Edge, ...] = (
 _TELEMETRY: tuple[Edge, ...] = (
     Edge("otlp", Domains(), OTEL, tcp(OTLP_PORT), "Agents' traces, metrics and logs."),
     *(
-        Edge(f"otlp-{name}", Namespace(name), OTEL, tcp(OTLP_GRPC), "Traces of the gateways.")
+        Edge(f"otlp-{name}", Namespace(name), OTEL, tcp(OTLP_GRPC_PORT), "Traces of the gateways.")
         for name in (PLATFORM, names.EGRESS_NAMESPACE)
     ),
     Edge(

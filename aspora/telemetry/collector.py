@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aspora import names
-from aspora.flows import OTLP_PORT
-from aspora.gateways.mesh import OTLP_GRPC
+from aspora.flows import OTLP_GRPC_PORT, OTLP_PORT
 from aspora.models import Domain
 from aspora.resolve import workloads
 from aspora.stack import StackSettings
@@ -87,7 +86,7 @@ def agent_config(settings: StackSettings, domains: Sequence[Domain]) -> Object: 
                 "protocols": {
                     "http": {"endpoint": f"0.0.0.0:{OTLP_PORT}", **_server()},
                     # The gateways' proxies, by the mesh's own mutual TLS.
-                    "grpc": {"endpoint": f"0.0.0.0:{OTLP_GRPC}"},
+                    "grpc": {"endpoint": f"0.0.0.0:{OTLP_GRPC_PORT}"},
                 }
             }
         },

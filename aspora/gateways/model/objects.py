@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from aspora import names
-from aspora.gateways import ingress, mesh, program
+from aspora import flows, names
+from aspora.gateways import ingress, program
 from aspora.gateways.model import litellm
 from aspora.gateways.model.plan import Team, plan
 from aspora.gateways.pins import COMMAND, COUNTERS, MODEL_GATEWAY
@@ -140,7 +140,7 @@ def gateway_env(teams: Sequence[Team], settings: StackSettings) -> tuple[Object,
         variable(
             "OTEL_ENDPOINT",
             f"http://otel-collector.{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local"
-            f":{mesh.OTLP_GRPC}",
+            f":{flows.OTLP_GRPC_PORT}",
         ),
         variable("OTEL_SERVICE_NAME", NAME),
         from_secret("LITELLM_MASTER_KEY"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aspora import names
 from aspora.flows import GATEWAY_PORT
-from aspora.gateways.mesh import MESH_CONFIG
+from aspora.gateways.mesh_config import MESH_CONFIG
 from aspora.services.values.common import (
     CONTAINER_SECURITY,
     CRITICAL,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aspora.flows import OTLP_PORT
-from aspora.gateways.mesh import OTLP_GRPC
+from aspora.flows import OTLP_GRPC_PORT, OTLP_PORT
 from aspora.services.values.common import (
     CONTAINER_SECURITY,
     CRITICAL,
@@ -40,7 +39,7 @@ def collector(settings: StackSettings, config: Mapping[str, Any]) -> Values:
     """The tier that agents send to; it asks the API server whose pod an address is."""
     return _tier(AGENT, settings, config) | {
         "clusterRole": {"create": True, "rules": _looks()},
-        "ports": _ports({"otlp-http": OTLP_PORT, "otlp": OTLP_GRPC}),
+        "ports": _ports({"otlp-http": OTLP_PORT, "otlp": OTLP_GRPC_PORT}),
         # Past the sidecar, which would hide the address by which the sender is known.
         "podAnnotations": {"traffic.sidecar.istio.io/excludeInboundPorts": str(OTLP_PORT)},
         "serviceMonitor": {"enabled": True, "metricsEndpoints": [{"port": "metrics"}]},

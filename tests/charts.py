@@ -28,7 +28,7 @@ FILES: Mapping[str, str] = {
     "langfuse": "langfuse",
     "phoenix": "phoenix",
     "otel-collector": "opentelemetry-collector",
-    "otel-agent": "opentelemetry-collector",
+    "otel-gateway": "opentelemetry-collector",
 }
 """The file of each release's chart. Releases that are not here have none."""
 POD_SECURITY = frozenset(("fsGroup", "runAsGroup", "runAsNonRoot", "runAsUser", "seccompProfile"))
@@ -38,10 +38,10 @@ OTHERS: Mapping[str, frozenset[str]] = {
     "podDisruptionBudget": frozenset(("minAvailable", "maxUnavailable")),
     "meshConfig": frozenset(
         (
-            "accessLogEncoding",
-            "accessLogFile",
+            "defaultConfig",
             "extensionProviders",
             "outboundTrafficPolicy",
+            "pathNormalization",
             "trustDomain",
         )
     ),

@@ -215,7 +215,7 @@ def test_each_association_has_one_prefix_and_nothing_else(stack: str) -> None:
     seen = Counter[str]()
     for link, found in agent_policies(stack):
         domain = link.inputs["namespace"].removeprefix("aspora-")
-        if link.inputs["namespace"] == names.OBSERVABILITY_NAMESPACE:
+        if link.inputs["namespace"] in names.PLATFORM_NAMESPACES:
             continue
         prefix = names.data_prefix(domain, link.inputs["serviceAccount"])
         arns = [arn for s in found for arn in s["Resource"] if arn.startswith("arn:aws:s3")]

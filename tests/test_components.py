@@ -16,7 +16,7 @@ from aspora.crds import CUSTOM_KINDS, open_crd, operators_names
 from aspora.load import load_or_raise, load_stack
 from aspora.registered import Registered
 from aspora.render import Rendered, ref, render
-from aspora.services.releases import VALUES
+from aspora.services.pins import PINS
 from components.aws.cluster import inside
 from components.base import resource_name, type_token
 from infra.main import program
@@ -207,7 +207,7 @@ def test_the_staging_program_registers_everything() -> None:
     assert kinds["kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"] == len(
         (*CUSTOM_KINDS, *operators_names())
     )
-    assert kinds["kubernetes:helm.sh/v3:Release"] == len(VALUES)
+    assert kinds["kubernetes:helm.sh/v3:Release"] == len(PINS)
     assert kinds["kubernetes:argoproj.io/v1alpha1:Rollout"] == 9
     # The controller of sandboxes, two gateways and the model gateway's counters; every service
     # skill is a Rollout.
@@ -217,7 +217,7 @@ def test_the_staging_program_registers_everything() -> None:
 
 @pytest.mark.usefixtures("definitions")
 def test_prod_refuses_images_without_a_digest() -> None:
-    with pytest.raises(pulumi.RunError, match="29 problems found") as caught:
+    with pytest.raises(pulumi.RunError, match="31 problems found") as caught:
         run_stack("prod", account=None)
     assert str(caught.value).count("ASP313") == 15
     assert str(caught.value).count("Pulumi.prod.yaml: config.aspora:aws.") == 9

@@ -55,19 +55,27 @@ def test_exceptions_are_the_ports_that_somebody_without_a_mesh_identity_calls() 
         for obj in kinds(platform("prod").services, "PeerAuthentication")
         for port in obj["spec"].get("portLevelMtls", {})
     }
-    operator = "app.kubernetes.io/name"
+    service = "aspora.io/service"
     assert found == {
         ("aspora-platform", ("app", "model-gateway"), 8443),
         ("aspora-platform", ("app", "tool-gateway"), 8443),
         ("aspora-observability", ("app", "otel-collector"), 4318),
-        ("aspora-observability", (operator, "opentelemetry-operator"), 9443),
-        ("aspora-observability", ("app", "kube-prometheus-stack-operator"), 10250),
+        ("aspora-observability", ("app", "otel-collector"), 8888),
+        ("aspora-observability", ("app", "otel-gateway"), 8888),
+        ("aspora-observability", ("app", "otel-gateway"), 8889),
+        ("aspora-observability", (service, "clickhouse"), 9363),
+        ("aspora-observability", (service, "phoenix"), 9090),
     }
-    assert {exception.caller for exception in mesh.UNMESHED} <= {
-        "agents",
-        "prometheus",
-        "api-server",
-    }
+
+
+def test_pods_of_one_exception_have_one_policy() -> None:
+    """Of several with one selector only the oldest holds."""
+    found = [
+        (obj["metadata"]["namespace"], *obj["spec"]["selector"]["matchLabels"].items())
+        for obj in kinds(platform("prod").services, "PeerAuthentication")
+        if "selector" in obj["spec"]
+    ]
+    assert len(found) == len(set(found))
 
 
 def test_what_agents_call_without_the_mesh_is_what_the_flows_say() -> None:
@@ -229,7 +237,8 @@ def test_certificates_come_from_whom_they_can_come_from() -> None:
     issuer = one(platform("prod"), "ClusterIssuer", "letsencrypt")
     (solver,) = issuer["spec"]["acme"]["solvers"]
     assert solver["selector"] == {"dnsZones": [stack.aws.dns.public_zone]}
-    assert kinds(platform("local"), "ClusterIssuer") == []
+    names = [obj["metadata"]["name"] for obj in kinds(platform("local"), "ClusterIssuer")]
+    assert names == ["aspora-selfsigned", "aspora-agents"]
 
 
 @pytest.mark.parametrize("stack", ["local", "staging", "prod"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aspora import names
 from aspora.gateways.model import litellm
 from aspora.gateways.model.plan import Team, plan, routes, unusable
 from aspora.gateways.program import digest
@@ -271,6 +272,8 @@ def test_configuration_of_a_thousand_skills_fits_into_a_config_map() -> None:
 def test_pods_may_do_nothing_but_their_work() -> None:
     for obj in platform("prod").services:
         if obj["kind"] not in ("Deployment", "CronJob", "Job"):
+            continue
+        if obj["metadata"]["namespace"] != names.PLATFORM_NAMESPACE:
             continue
         spec = obj["spec"].get("jobTemplate", obj)["spec"]
         pod = spec["template"]["spec"]

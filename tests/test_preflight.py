@@ -19,6 +19,7 @@ from infra.preflight import PROBES, access, eks, examine, instances, storage
 from infra.preflight.check import Check
 from tests import account_lab as lab
 from tests.account_lab import (
+    ALERTING,
     ARN,
     GATEWAY,
     NUMBER,
@@ -69,7 +70,7 @@ def ready(aws: Script, tmp_path: Path) -> tuple[NamedSecret, ...]:
     secrets = everyone(tmp_path)
     tarball = tmp_path / "runsc"
     tarball.write_bytes(TARBALL)
-    wishes = Wishes(secrets, Filling({OPENROUTER: VALUE}), tarball)
+    wishes = Wishes(secrets, Filling({OPENROUTER: VALUE, **ALERTING}), tarball)
     list(bootstrap(Run(entered(**READY)), wishes))
     answer_gaps(aws)
     aws.calls.clear()
@@ -95,7 +96,7 @@ def test_a_ready_account_passes_and_is_not_changed(
         ("pass", "availability zones", where),
         ("pass", "state bucket", STATE),
         ("pass", "tools bucket", TOOLS),
-        ("pass", "named secrets", "all 25 are there"),
+        ("pass", "named secrets", "all 28 are there"),
         ("pass", "gVisor", f"release-20260921.0, SHA-256 {SHA256}"),
         ("pass", f"EKS {VERSION}", "in standard support until 2027-12-01"),
         *addons,
@@ -300,7 +301,7 @@ def test_secrets_that_are_missing_are_told_by_name(
             "is being deleted",
             f"aws secretsmanager restore-secret --secret-id {GATEWAY}",
         ),
-        Check("fail", "named secrets", f"1 of 25 have no value: {OPENROUTER}", BOOTSTRAP),
+        Check("fail", "named secrets", f"1 of 28 have no value: {OPENROUTER}", BOOTSTRAP),
     ]
 
 

@@ -52,7 +52,7 @@ def test_every_release_has_values() -> None:
 @pytest.mark.parametrize(
     ("tier", "config", "ports"),
     [
-        (collector.AGENT, collector.agent_config, {4318, 8888}),
+        (collector.AGENT, collector.agent_config, {4317, 4318, 8888}),
         (collector.GATEWAY, collector.gateway_config, {4317, 4319, 8888, 8889}),
     ],
 )
@@ -247,12 +247,17 @@ def test_no_known_password_stands_anywhere(stack: str) -> None:
     assert looked >= 12
 
 
+VARIABLE = re.compile(r"(Basic |Bearer )?\$\{env:[A-Z_]+\}")
+"""What the collector reads from its environment."""
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_no_value_holds_a_secret(stack: str) -> None:
     for found in of(stack).values():
         for path, value in charts.leaves(found.values):
             if HIDDEN.search(path[-1]) and not REFERENCES.search(path[-1]):
-                assert value in ("", None, True, False), (found.name, path, value)
+                named = isinstance(value, str) and VARIABLE.fullmatch(value)
+                assert named or value in ("", None, True, False), (found.name, path, value)
 
 
 @pytest.mark.parametrize("name", sorted(charts.FILES))
@@ -376,8 +381,11 @@ def test_gateways_are_found_by_the_labels_of_the_flows() -> None:
     assert found["aspora-gateway"].values["labels"]["app"] == "aspora-gateway"
     assert found["istio-egress"].values["labels"]["istio"] == "egressgateway"
     ports = {port["port"]: port["targetPort"] for port in _ports(found["aspora-gateway"])}
-    assert ports == {443: 8443, 8443: 8443}
-    assert [port["targetPort"] for port in _ports(found["istio-egress"])] == [8443]
+    assert ports == {443: 443, 8443: 8443}
+    assert [port["targetPort"] for port in _ports(found["istio-egress"])] == [443, 8443]
+    for name in ("aspora-gateway", "istio-egress"):
+        (sysctl,) = found[name].values["securityContext"]["sysctls"]
+        assert sysctl["name"] == "net.ipv4.ip_unprivileged_port_start"
     annotations = found["aspora-gateway"].values["service"]["annotations"]
     scheme = "service.beta.kubernetes.io/aws-load-balancer-scheme"
     assert annotations[scheme] == "internal"

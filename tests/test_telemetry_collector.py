@@ -13,8 +13,10 @@ import jsonschema
 import pytest
 
 from aspora import flows
+from aspora.render import internal_ca
 from aspora.render.collectors import collector_objects
 from aspora.telemetry import attributes, collector, counting, exporters, metrics
+from aspora.telemetry.collector import GATEWAY, tls_secret
 from aspora.telemetry.records import Verdict
 from tests.core import MINIMAL, domains, repository, settings
 
@@ -182,7 +184,9 @@ def test_agents_are_met_with_mutual_tls_where_their_flow_leads() -> None:
                 "client_ca_file": "/etc/otel/tls/ca.crt",
                 "client_ca_file_reload": True,
             },
-        }
+        },
+        # Inside the mesh: the gateways' proxies.
+        "grpc": {"endpoint": f"0.0.0.0:{flows.OTLP_GRPC_PORT}"},
     }
 
 
@@ -210,10 +214,15 @@ def test_the_tiers_meet() -> None:
 
 def test_the_objects_around_the_collectors_fit_their_configuration() -> None:
     made = {obj["kind"]: obj for obj in collector_objects(repository(), settings("prod"))}
-    assert list(made) == ["Certificate", "Service", "PodMonitor"]
+    assert list(made) == ["Service", "PodMonitor"]
     host = config("agent")["exporters"]["load_balancing/traces"]["protocol"]["otlp"]["tls"]
-    assert host["server_name_override"] in made["Certificate"]["spec"]["dnsNames"]
-    assert made["Certificate"]["spec"]["issuerRef"]["name"] == "aspora-agents"
+    (certificate,) = [
+        obj["spec"]
+        for obj in internal_ca.objects()
+        if obj["kind"] == "Certificate" and obj["spec"]["secretName"] == tls_secret(GATEWAY)
+    ]
+    assert host["server_name_override"] in certificate["dnsNames"]
+    assert certificate["issuerRef"]["name"] == "aspora-agents"
     service = made["Service"]
     resolver = config("agent")["exporters"]["load_balancing/traces"]["resolver"]["dns"]
     assert resolver["hostname"].split(".")[:2] == [

@@ -110,17 +110,26 @@ def _pack(pods: Sequence[Pod], instance_type: str, prices: AwsPrices) -> Packed 
 
 
 def left_over(pods: Sequence[Pod], shape: Shape, count: int) -> tuple[Pod, ...]:
-    """What of `pods` does not fit on `count` nodes of one shape, the largest placed first."""
+    """What of `pods` does not fit on `count` nodes of one shape, the largest placed first.
+
+    Each goes where most CPU is free, as the scheduler spreads them (NodeResourcesFit's default,
+    LeastAllocated).
+    """
     space, most = room(shape), shape.pods - DAEMONS_PODS
     free = [(space.cpu, space.memory, 0)] * count
     left: list[Pod] = []
     for pod in sorted(pods, reverse=True):
-        for index, (cpu, memory, held) in enumerate(free):
-            if pod.cpu <= cpu and pod.memory <= memory and held < most:
-                free[index] = (cpu - pod.cpu, memory - pod.memory, held + 1)
-                break
-        else:
+        fitting = [
+            (cpu, index)
+            for index, (cpu, memory, held) in enumerate(free)
+            if pod.cpu <= cpu and pod.memory <= memory and held < most
+        ]
+        if not fitting:
             left.append(pod)
+            continue
+        _, index = max(fitting)
+        cpu, memory, held = free[index]
+        free[index] = (cpu - pod.cpu, memory - pod.memory, held + 1)
     return tuple(left)
 
 

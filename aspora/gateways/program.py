@@ -48,6 +48,11 @@ class Part:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
+def requests(settings: StackSettings, small: str, cpu: str, memory: str) -> dict[str, str]:
+    """What a pod asks for; `small` is the CPU of a stack that proves without load."""
+    return {"cpu": small if settings.minimal_replicas else cpu, "memory": memory}
+
+
 def labels(part: Part) -> dict[str, str]:
     """Of all its objects; `app` is what the table of flows knows it by."""
     return names.platform_labels() | {"app": part.name}

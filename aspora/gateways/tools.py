@@ -146,7 +146,7 @@ def part(domains: Sequence[Domain], settings: StackSettings) -> Part:
         port=GATEWAY_PORT,
         port_name="tls-agents",
         readiness={"httpGet": {"path": "/healthz/ready", "port": READINESS_PORT}},
-        requests={"cpu": "100m", "memory": "128Mi"},
+        requests=program.requests(settings, "30m", "100m", "128Mi"),
         limits={"cpu": "1", "memory": "512Mi"},
         tls_secret=TLS_SECRET,
         metrics_port=METRICS_PORT,

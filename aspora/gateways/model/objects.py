@@ -41,7 +41,7 @@ def objects(domains: Sequence[Domain], settings: StackSettings) -> Iterator[Obje
     yield own_secret(teams, settings)
     yield keys_secret(teams)
     yield ingress.certificate(TLS_SECRET, [program.host(NAME)], ISSUER)
-    yield from program.objects(counters(), settings)
+    yield from program.objects(counters(settings), settings)
     yield from program.objects(gateway(teams, settings), settings)
     yield from sync(teams)
 
@@ -176,14 +176,14 @@ def gateway(teams: Sequence[Team], settings: StackSettings) -> Part:
         readiness={
             "httpGet": {"path": "/health/readiness", "port": GATEWAY_PORT, "scheme": "HTTPS"}
         },
-        requests={"cpu": "250m", "memory": "768Mi"},
+        requests=program.requests(settings, "100m", "250m", "768Mi"),
         limits={"cpu": "2", "memory": "2Gi"},
         env=gateway_env(teams, settings),
         tls_secret=TLS_SECRET,
     )
 
 
-def counters() -> Part:
+def counters(settings: StackSettings) -> Part:
     """What all replicas have reserved and spent. One pod without a disk: when it is lost, LiteLLM
     counts again from its database, and refuses calls until it can."""
     return Part(
@@ -200,7 +200,7 @@ def counters() -> Part:
         port=COUNTERS_PORT,
         port_name="tcp-valkey",
         readiness={"tcpSocket": {"port": COUNTERS_PORT}},
-        requests={"cpu": "100m", "memory": "256Mi"},
+        requests=program.requests(settings, "20m", "100m", "256Mi"),
         limits={"cpu": "500m", "memory": "256Mi"},
         env=(from_secret("REDIS_PASSWORD"),),
         replicas=1,

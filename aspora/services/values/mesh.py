@@ -125,7 +125,7 @@ def _gateway(
         },
         "podDisruptionBudget": {"minAvailable": 1} if count.several else {},
         "priorityClassName": CRITICAL,
-        "resources": resources(count.pick("100m", "250m"), "256Mi", "1Gi"),
+        "resources": resources(count.pick("50m", "250m"), "256Mi", "1Gi"),
         # It listens on 443 without a right that other users lack; a safe sysctl of the pod's own.
         "securityContext": POD_SECURITY
         | user

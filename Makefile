@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .PHONY: help up down status preview validate test test-fast check format bench docs lock clean observability-tools
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-20s %s\n", $$1, $$2}'
 
 $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(call install,requirements.lock)
@@ -71,7 +71,7 @@ bench: $(VENV)/.dev ## Measure: 1,000 skills, validate, memory; prints ratios
 docs: $(VENV)/.dev ## Write the generated reference pages and schemas
 	$(BIN)/python -m aspora.docs
 
-observability-tools: $(VENV)/.runtime ## promtool, prometheus and amtool, for the tests of rules and routes
+observability-tools: $(VENV)/.runtime ## promtool, prometheus, amtool and a collector: real programs for tests
 	$(BIN)/python -m local.toolchain.optional
 
 lock: ## Pin the requirements anew (needs uv)

@@ -13,6 +13,7 @@ from aspora.gateways.mesh import MERGED_METRICS
 from aspora.gateways.pins import Program
 from aspora.render.objects import Object, named
 from aspora.render.pods import CONTAINER_SECURITY, POD_SECURITY, TMP_MOUNT, TMP_VOLUME
+from aspora.services.values.common import size
 from aspora.stack import StackSettings
 
 SPACE = names.PLATFORM_NAMESPACE
@@ -49,8 +50,8 @@ class Part:
 
 
 def requests(settings: StackSettings, small: str, cpu: str, memory: str) -> dict[str, str]:
-    """What a pod asks for; `small` is the CPU of a stack that proves without load."""
-    return {"cpu": small if settings.minimal_replicas else cpu, "memory": memory}
+    """What a pod asks for; `small` is the CPU where nobody depends on it."""
+    return {"cpu": size(settings).pick(small, cpu), "memory": memory}
 
 
 def labels(part: Part) -> dict[str, str]:

@@ -19,7 +19,8 @@ Object = dict[str, Any]
 _SPACE = f"{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local"
 LANGFUSE = f"http://langfuse-web.{_SPACE}:3000/api/public/otel"
 OPIK = f"http://opik-frontend.{_SPACE}:5173/api/v1/private/otel"
-PHOENIX = f"http://phoenix.{_SPACE}:6006"
+PHOENIX = f"http://phoenix-svc.{_SPACE}:6006"
+"""Its chart adds `-svc` to the release's name."""
 CLICKHOUSE = f"tcp://{CLICKHOUSE_HOST}.{_SPACE}:{CLICKHOUSE_NATIVE_PORT}?dial_timeout=10s"
 DATABASE = CLICKHOUSE_USERS["telemetry"]
 SPANS_TABLE = "otel_traces"

@@ -161,13 +161,18 @@ def _container(image: str, amount: Object) -> Object:
 
 
 def _databases(count: Size) -> Object:
-    """Makes the databases that are not there, then is gone; it waits until ClickHouse answers."""
+    """Makes the databases that are not there, then is gone; it tries until ClickHouse answers.
+
+    Each try is a pod of its own: the first may be older than the mesh, and would be refused for
+    ever.
+    """
     made = "; ".join(
         f"CREATE DATABASE IF NOT EXISTS {name} ON CLUSTER default"
         for name in CLICKHOUSE_USERS.values()
         if name != "default"
     )
     template = _client(count, "databases", [*CLIENT, f"--query={made}"])
+    template["spec"]["restartPolicy"] = "Never"
     return _head("batch/v1", "Job", "clickhouse-databases", SKIP_AWAIT) | {
         "spec": {"backoffLimit": 60, "template": template}
     }

@@ -20,7 +20,7 @@ from aspora.flows import (
     Pods,
     tcp,
 )
-from aspora.services.namespaces import NAMESPACES, by_name
+from aspora.services.namespaces import MESHED, NAMESPACES, by_name
 from aspora.services.stores import (
     CLICKHOUSE_HTTP_PORT,
     CLICKHOUSE_NATIVE_PORT,
@@ -130,7 +130,7 @@ _MESH: tuple[Edge, ...] = (
     Edge("inject", API_SERVER, ISTIOD, tcp(15017), "Injection and validation webhooks."),
     *(
         Edge(f"mesh-{name}", Namespace(name), ISTIOD, tcp(15012), "The proxy's control plane.")
-        for name in (PLATFORM, OBSERVABILITY, names.EGRESS_NAMESPACE)
+        for name in (*MESHED, names.EGRESS_NAMESPACE)
     ),
 )
 
@@ -317,10 +317,8 @@ WATCHERS: tuple[Namespace | Pods, ...] = (
             "clickhouse-operator",
         )
     ),
-    GATEWAY,
-    EGRESS,
 )
-"""Whose pods talk to the API server. Gateways read the Secrets of their certificates."""
+"""Whose pods talk to the API server. Gateways do not: istiod reads the Secrets they name."""
 
 
 def _common() -> Iterator[Edge]:

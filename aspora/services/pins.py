@@ -217,7 +217,7 @@ PINS: tuple[Pin, ...] = (
         "v0.0.5",
         "github.com/ClickHouse/clickhouse-operator/releases",
         "clickhouse-operator",
-        ("cert-manager",),
+        ("cert-manager", "istio-cni"),
         serves=False,
         crds="ours",
     ),

@@ -56,7 +56,7 @@ def tree(rendered: Rendered, style: str) -> dict[str, bytes]:
     dump = to_json_lines if style == "json" else to_yaml
     files: dict[str, bytes] = {}
     if rendered.cluster:
-        files[f"cluster.{style}"] = dump(rendered.cluster)
+        files[f"cluster.{style}"] = dump(rendered.cluster + rendered.stores)
     for domain in rendered.domains:
         files[f"guardrails/{domain.name}.{style}"] = dump(domain.guardrails + domain.handover)
         for skill in domain.skills:

@@ -299,6 +299,13 @@ PINS: tuple[Pin, ...] = (
 )
 
 
+STORES_NEED = ("clickhouse-operator", "external-secrets", "istio-cni")
+"""What is there before the stores that are objects of ours (aspora/render/databases.py): a pod that
+is older than the mesh never gets a sidecar."""
+ON_STORES = ("langfuse", "opik")
+"""What keeps its data in them."""
+
+
 def in_order(pins: tuple[Pin, ...] = PINS) -> tuple[Pin, ...]:
     """Each after all that it needs, else as in the table. Raises ValueError for a circle."""
     waiting: dict[str, Pin] = {pin.name: pin for pin in pins}

@@ -52,11 +52,16 @@ def to_yaml(objects: Iterable[Object]) -> bytes:
 
 
 def tree(rendered: Rendered, style: str) -> dict[str, bytes]:
-    """Path to content: `cluster`, `guardrails/<domain>`, and `<domain>/<skill>` for Argo CD."""
+    """Path to content: `system`, `cluster`, `services`, `guardrails/<domain>`, and
+    `<domain>/<skill>` for Argo CD."""
     dump = to_json_lines if style == "json" else to_yaml
     files: dict[str, bytes] = {}
-    if rendered.cluster:
-        files[f"cluster.{style}"] = dump(rendered.cluster)
+    shared = {
+        "system": rendered.system,
+        "cluster": rendered.cluster + rendered.stores,
+        "services": rendered.services,
+    }
+    files |= {f"{name}.{style}": dump(objects) for name, objects in shared.items() if objects}
     for domain in rendered.domains:
         files[f"guardrails/{domain.name}.{style}"] = dump(domain.guardrails + domain.handover)
         for skill in domain.skills:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
+from aspora.services import pins
 from aspora.services.releases import Release
-from components.base import PROVIDER_VERSION
+from components.base import PROVIDER_VERSION, register_with_gate
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
@@ -60,10 +62,14 @@ def inputs(release: Release) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ReleasesArgs:
-    """`releases`, each after those that it needs; all of them after `waits_for`."""
+    """`releases`, each after those that it needs; all of them after `waits_for`.
+
+    `stores` are objects of ours in their midst.
+    """
 
     releases: tuple[Release, ...]
     waits_for: tuple[pulumi.Resource, ...] = ()
+    stores: tuple[Mapping[str, Any], ...] = ()
 
 
 class Releases(pulumi.ComponentResource):
@@ -75,13 +81,26 @@ class Releases(pulumi.ComponentResource):
         super().__init__("aspora:platform:Releases", name, None, opts)
         made: dict[str, pulumi.Resource] = {}
         child = pulumi.ResourceOptions(parent=self)
+        stores: tuple[pulumi.Resource, ...] = ()
         for release in args.releases:
             before = tuple(made[need] for need in release.pin.needs if need in made)
+            if release.name in pins.ON_STORES:
+                stores = stores or self._stores(args, made)
+                before += stores
             waits = before or args.waits_for
             made[release.name] = HelmRelease(
                 release.name, HelmReleaseArgs(release, waits), child
             ).ready
         needed = {need for release in args.releases for need in release.pin.needs}
         last = tuple(made[name] for name in made if name not in needed)
-        self.ready = last or args.waits_for
+        stores = stores or self._stores(args, made)
+        self.ready = (*last, *stores) or args.waits_for
         self.register_outputs({"count": len(made)})
+
+    def _stores(
+        self, args: ReleasesArgs, made: Mapping[str, pulumi.Resource]
+    ) -> tuple[pulumi.Resource, ...]:
+        """Where nothing is installed they wait for no release."""
+        before = tuple(made[need] for need in pins.STORES_NEED if need in made)
+        waits = before or args.waits_for
+        return register_with_gate(args.stores, self, depends_on=waits)[1] if args.stores else ()

@@ -57,7 +57,9 @@ async def declare(platform: Platform) -> None:
         ClusterPoliciesArgs(rendered.cluster, (*crds.definitions, *cloud.waits_for)),
         opts,
     )
-    installed = Releases("releases", ReleasesArgs(platform.releases, policies.ready), opts)
+    installed = Releases(
+        "releases", ReleasesArgs(platform.releases, policies.ready, rendered.stores), opts
+    )
     services = PlatformServices(
         "services", PlatformServicesArgs(rendered.services, installed.ready), opts
     )

@@ -11,7 +11,10 @@ from aspora.gateways import egress, ingress, mesh, mesh_config
 from aspora.models import Sandbox
 from aspora.render import Rendered, render
 from aspora.render.mesh import AGENT_HOST
+from aspora.services.flows import EDGES, OTEL
+from aspora.services.namespaces import MESHED
 from aspora.stack import OPENROUTER
+from aspora.system_flows import Namespace
 from tests.core import ROOT, platform, repository, settings
 from tests.gateways_lab import allowed, kinds, one, policies, routes, two
 
@@ -43,6 +46,7 @@ def test_every_meshed_namespace_is_strict_and_so_is_the_whole_mesh() -> None:
         "istio-system": strict,
         "aspora-platform": strict,
         "aspora-observability": strict,
+        "clickhouse-operator": strict,
         "istio-egress": strict,
     }
     assert all(obj["spec"]["mtls"]["mode"] == "STRICT" for obj in found)
@@ -55,16 +59,24 @@ def test_exceptions_are_the_ports_that_somebody_without_a_mesh_identity_calls() 
         for obj in kinds(platform("prod").services, "PeerAuthentication")
         for port in obj["spec"].get("portLevelMtls", {})
     }
-    service = "aspora.io/service"
+    space, service = "aspora-observability", "aspora.io/service"
+    operator = ("control-plane", "controller-manager")
     assert found == {
         ("aspora-platform", ("app", "model-gateway"), 8443),
         ("aspora-platform", ("app", "tool-gateway"), 8443),
-        ("aspora-observability", ("app", "otel-collector"), 4318),
-        ("aspora-observability", ("app", "otel-collector"), 8888),
-        ("aspora-observability", ("app", "otel-gateway"), 8888),
-        ("aspora-observability", ("app", "otel-gateway"), 8889),
-        ("aspora-observability", (service, "clickhouse"), 9363),
-        ("aspora-observability", (service, "phoenix"), 9090),
+        (space, ("app", "otel-collector"), 4318),
+        (space, ("app", "otel-collector"), 8888),
+        (space, ("app", "otel-gateway"), 8888),
+        (space, ("app", "otel-gateway"), 8889),
+        (space, (service, "clickhouse"), 9363),
+        (space, (service, "phoenix"), 9090),
+        ("clickhouse-operator", operator, 9443),
+        ("clickhouse-operator", operator, 8080),
+    }
+    assert {exception.caller for exception in mesh.UNMESHED} <= {
+        "agents",
+        "prometheus",
+        "api-server",
     }
 
 
@@ -86,7 +98,7 @@ def test_what_agents_call_without_the_mesh_is_what_the_flows_say() -> None:
         for flow in flows.FLOWS
         if flow.direction == "to" and isinstance(flow.peer, flows.Pods)
         for _, port in flow.ports
-        if flow.peer.namespace in mesh.MESHED and flow.peer.label != GATEWAY
+        if flow.peer.namespace in MESHED and flow.peer.label != GATEWAY
     }
     excepted = {
         (rule.namespace, rule.label, rule.port) for rule in mesh.UNMESHED if rule.caller == "agents"
@@ -115,6 +127,7 @@ def test_platform_pods_know_what_is_registered_and_nothing_else() -> None:
     assert [obj["metadata"]["namespace"] for obj in found] == [
         "aspora-platform",
         "aspora-observability",
+        "clickhouse-operator",
     ]
     for obj in found:
         assert obj["spec"]["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
@@ -123,16 +136,52 @@ def test_platform_pods_know_what_is_registered_and_nothing_else() -> None:
 
 
 def test_telemetry_names_providers_that_istiod_gets() -> None:
-    (telemetry,) = kinds(platform("prod").services, "Telemetry")
+    found = {
+        obj["metadata"]["namespace"]: obj["spec"]
+        for obj in kinds(platform("prod").services, "Telemetry")
+    }
     given = {provider["name"] for provider in mesh_config.MESH_CONFIG["extensionProviders"]}
     used = {
         provider["name"]
+        for spec in found.values()
         for part in ("tracing", "accessLogging")
-        for entry in telemetry["spec"][part]
-        for provider in entry["providers"]
+        for entry in spec.get(part, ())
+        for provider in entry.get("providers", ())
     }
     assert used == given == {"otel", "json-log"}
-    assert telemetry["metadata"]["namespace"] == mesh.ROOT_NAMESPACE
+    assert list(found) == [mesh.ROOT_NAMESPACE, *mesh.TRACED]
+
+
+def test_only_proxies_that_reach_the_collector_send_traces() -> None:
+    """A span that a proxy before the collector sends would make further spans, without end."""
+    for obj in kinds(platform("prod").services, "Telemetry"):
+        (tracing,) = obj["spec"]["tracing"]
+        space = obj["metadata"]["namespace"]
+        assert tracing["disableSpanReporting"] == (space == mesh.ROOT_NAMESPACE)
+    may = {
+        edge.source.namespace
+        for edge in EDGES
+        if edge.to == OTEL and ("TCP", flows.OTLP_GRPC_PORT) in edge.ports
+        if isinstance(edge.source, Namespace)
+    }
+    assert may == set(mesh.TRACED)
+
+
+def test_what_has_an_address_and_no_name_is_plain_tcp() -> None:
+    """Of TLS with ranges of addresses Istio lets through nothing but the entry's own name."""
+    entries = kinds(platform("prod").services, "ServiceEntry")
+    found = [obj["spec"] for obj in entries if obj["spec"]["resolution"] == "NONE"]
+    assert len(found) == 3
+    assert {port["protocol"] for spec in found for port in spec["ports"]} == {"TCP"}
+
+
+def test_agents_with_a_sidecar_know_the_databases_too(tmp_path: Path) -> None:
+    cats, dogs = two(tmp_path)
+    sandbox = Sandbox.model_validate({"runtime": "runc", "reason": "It needs io_uring."})
+    mixed = [cats.model_copy(update={"sandbox": sandbox}), dogs]
+    for obj in kinds(render(mixed, settings("staging")).services, "ServiceEntry"):
+        if obj["spec"]["resolution"] == "NONE":
+            assert obj["spec"]["exportTo"] == [*MESHED, "aspora-cats"]
 
 
 def test_databases_are_known_by_address_alone() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from aspora import docs, names
 from aspora.named_secrets import named_secrets
-from aspora.render import Object, render
+from aspora.render import Object, databases, render
 from aspora.render.platform import platform_namespaces, platform_objects
 from aspora.render.secrets import ISSUER
 from aspora.render.system import platform_policies
@@ -26,7 +26,8 @@ STACKS = ("local", "staging", "prod")
 
 
 def objects(stack: str, kind: str) -> list[Object]:
-    return [obj for obj in platform_objects(settings(stack)) if obj["kind"] == kind]
+    everything = [*platform_objects(settings(stack)), *databases.objects(settings(stack))]
+    return [obj for obj in everything if obj["kind"] == kind]
 
 
 def test_only_agents_of_nodes_are_privileged() -> None:
@@ -158,7 +159,6 @@ def test_each_part_has_a_store_whose_reader_is_its_own() -> None:
     roles = {secrets.reader_role(settings("prod"), part) for part in secrets.PARTS}
     assert roles == {
         "aspora-prod.platform.argocd-secret-reader",
-        "aspora-prod.platform.gateways-secret-reader",
         "aspora-prod.platform.observability-secret-reader",
     }
 

@@ -11,6 +11,7 @@ from aspora.registered import Registered
 from aspora.render import render
 from aspora.services import pins
 from aspora.services.releases import Release, releases
+from components.base import register_with_gate
 from components.releases import RELEASE, HelmRelease, HelmReleaseArgs, inputs
 from infra.program import PROJECT, Platform, declare, stack_releases
 from infra.recording import record
@@ -65,6 +66,45 @@ def test_a_release_waits_for_all_it_needs(monkeypatch: pytest.MonkeyPatch) -> No
     registered()
     needs = {name: set(release.pin.needs) for name, release in found().items()}
     assert waits == needs
+
+
+def test_stores_come_after_the_mesh_and_before_what_keeps_its_data_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pod that is older than the mesh has no sidecar, and its peers refuse it."""
+    ready: dict[str, Any] = {}
+    waits: dict[str, set[str]] = {}
+
+    def names_of(resources: Any) -> set[str]:
+        return {name for name, made in ready.items() if any(made is one for one in resources)}
+
+    class Noted(HelmRelease):
+        def __init__(self, name: str, args: HelmReleaseArgs, opts: Any = None) -> None:
+            super().__init__(name, args, opts)
+            waits[name] = names_of(args.waits_for)
+            ready[name] = self.ready
+
+    def gate(objects: Any, parent: Any, *, depends_on: Any = ()) -> Any:
+        found = register_with_gate(objects, parent, depends_on=depends_on)
+        waits["stores"] = names_of(depends_on)
+        (ready["stores"],) = found[1]
+        return found
+
+    monkeypatch.setattr(components.releases, "HelmRelease", Noted)
+    monkeypatch.setattr(components.releases, "register_with_gate", gate)
+    seen = registered()
+    assert waits["stores"] == {"clickhouse-operator", "external-secrets", "istio-cni"}
+    after = {name for name, needs in waits.items() if "stores" in needs}
+    assert after == {"langfuse", "opik"}
+    kinds = [r.type.rpartition(":")[2] for r in seen]
+    assert {"ClickHouseCluster", "KeeperCluster", "StatefulSet"} <= set(kinds)
+
+
+def test_stores_are_there_where_nothing_is_installed() -> None:
+    local = settings()
+    platform = Platform(local, render((), local), ())
+    seen = record(lambda: declare(platform), stack="local", project=PROJECT)
+    assert "kubernetes:apps/v1:StatefulSet" in {r.type for r in seen}
 
 
 def test_a_version_that_nobody_knows_is_left_to_the_repository() -> None:

@@ -327,3 +327,23 @@ def test_yaml_and_json_say_the_same() -> None:
     rendered = platform()
     lines = [orjson.loads(line) for line in to_json_lines(rendered).splitlines()]
     assert list(yaml.safe_load_all(to_yaml(rendered))) == lines
+
+
+def test_an_agent_is_told_how_to_reach_the_collector_and_the_model_gateway() -> None:
+    for skill in (skill for domain in platform().domains for skill in domain.skills):
+        (data,) = [obj["data"] for obj in skill.objects if obj["kind"] == "ConfigMap"]
+        assert data["MODEL_GATEWAY_PREFIX"] == f"{data['DOMAIN']}/"
+        for name in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"):
+            assert data[f"OTEL_EXPORTER_OTLP_{name}"].startswith("/var/run/aspora/tls/")
+
+
+def test_behind_a_sidecar_the_mesh_reads_the_request(tmp_path: Path) -> None:
+    text = MINIMAL.replace(
+        "agents:", "sandbox: {runtime: runc, reason: It needs a driver of the node.}\nagents:"
+    )
+    (domain,) = render(domains(tmp_path, text), settings()).domains
+    (skill,) = domain.skills
+    found = {obj["kind"]: obj for obj in skill.objects}
+    (port,) = found["Service"]["spec"]["ports"]
+    assert (port["name"], port["appProtocol"]) == ("http", "http")
+    assert found["ConfigMap"]["data"]["EXECUTE_TLS"] == "mesh"

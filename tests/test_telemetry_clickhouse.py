@@ -12,11 +12,11 @@ import pytest
 
 from aspora.errors import EnvironmentFailure
 from aspora.telemetry import attributes, migrations
-from aspora.telemetry.exporters import SPANS_TABLE
+from aspora.telemetry.exporters import DATABASE, SPANS_TABLE
 from aspora.telemetry.migrations import Migration
 from aspora.telemetry.records import ModelCall, SkillExecutionTrace
 from tests.clickhouse import Engine, engine
-from tests.core import repository
+from tests.core import platform, repository
 from tests.executions import call as model_call
 from tests.executions import execution, many
 
@@ -322,3 +322,28 @@ def test_access_is_by_domain(filled: Engine) -> None:
     granted = [s for s in statements if s.startswith("GRANT") and "`aspora-collector`" in s]
     assert granted == ["GRANT INSERT ON otel_traces TO `aspora-collector`"]
     assert [s for s in statements if "otel_traces" in s and "team" in s] == []
+
+
+# -- in the cluster ------------------------------------------------------------------------------
+
+
+def test_every_statement_of_a_migration_may_be_repeated() -> None:
+    """The Job that runs them knows of no ledger."""
+    for one in migrations.migrations():
+        for statement in one.statements():
+            assert re.match(r"CREATE (TABLE|MATERIALIZED VIEW) IF NOT EXISTS ", statement), one.name
+
+
+@pytest.mark.parametrize("stack", ["local", "staging", "prod"])
+def test_a_job_makes_the_tables_in_the_database_the_collector_writes_to(stack: str) -> None:
+    objects = {(obj["kind"], obj["metadata"]["name"]): obj for obj in platform(stack).stores}
+    (name,) = [name for kind, name in objects if kind == "Job" and "tables" in name]
+    text = objects["ConfigMap", name]["data"]["tables.sql"]
+    for table in (SPANS_TABLE, *migrations.READ_BY_TEAMS):
+        assert f"CREATE TABLE IF NOT EXISTS {table} (" in text
+    assert "ENGINE = ReplicatedMergeTree" in text
+    (container,) = objects["Job", name]["spec"]["template"]["spec"]["containers"]
+    assert f"--database={DATABASE}" in container["command"]
+    (databases,) = objects["Job", "clickhouse-databases"]["spec"]["template"]["spec"]["containers"]
+    replicated = f"{DATABASE} ON CLUSTER default ENGINE = Replicated("
+    assert replicated in databases["command"][-1]

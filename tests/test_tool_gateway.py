@@ -165,7 +165,7 @@ def test_calls_are_traced_and_counted_by_caller_and_tool() -> None:
     assert found["tracing"]["fields"]["add"]["gen_ai.tool.name"] == "mcp.tool.name"
     assert "caller" in found["metrics"]["fields"]["add"]
     monitor = one(platform("prod"), "PodMonitor", "tool-gateway")
-    assert monitor["spec"]["podMetricsEndpoints"][0]["portNumber"] == 15020
+    assert monitor["spec"]["podMetricsEndpoints"][0]["port"] == "http-envoy-prom"
     pod = one(platform("prod"), "Deployment", "tool-gateway")["spec"]["template"]
     assert pod["metadata"]["annotations"]["prometheus.io/port"] == "9090"
     assert found["statsAddr"] == "0.0.0.0:9090"

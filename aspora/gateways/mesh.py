@@ -1,8 +1,8 @@
 """The mesh: STRICT mutual TLS with its few exceptions, whom a platform pod may know, telemetry.
 
 An exception is a port that somebody without a mesh identity calls: an agent in gVisor, Prometheus
-or the API server (decision 1). Each such port speaks TLS of its own. Metrics of a meshed pod need
-none: they are read through its sidecar's merged port, which the mesh leaves alone.
+or the API server (decision 1). Agents and the API server find TLS there, Prometheus plain metrics.
+Of the gateways it reads the proxy's merged port, which the mesh leaves alone.
 """
 
 from __future__ import annotations
@@ -17,15 +17,21 @@ from aspora.gateways.mesh_config import ACCESS_LOG, TRACES
 from aspora.models import Domain
 from aspora.render.mesh import NETWORKING, SECURITY
 from aspora.render.objects import Object, named
+from aspora.services.namespaces import MESHED
 from aspora.stack import StackSettings
 
 ROOT_NAMESPACE = "istio-system"
 """What stands here holds for the whole mesh."""
-MESHED = (names.PLATFORM_NAMESPACE, names.OBSERVABILITY_NAMESPACE)
-"""The platform's namespaces whose pods have sidecars."""
+TRACED = (names.PLATFORM_NAMESPACE, names.EGRESS_NAMESPACE)
+"""Where the proxies tell of what they carry: those of the gateways. Were those of the observability
+namespace to tell too, each span they carry would make further ones."""
+OPERATOR = "clickhouse-operator"
 TELEMETRY = "telemetry.istio.io/v1"
 MERGED_METRICS = 15020
 """Where a sidecar gives out its own and its pod's metrics; outside of the mesh's interception."""
+PROXY_PORT = "http-envoy-prom"
+"""The name of the one port that Istio's proxy declares, 15090."""
+MONITORING = "monitoring.coreos.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class Unmeshed:
     namespace: str
     label: tuple[str, str]
     port: int
-    caller: Literal["agents", "prometheus"]
+    caller: Literal["agents", "prometheus", "api-server"]
     why: str
 
 
@@ -65,6 +71,22 @@ UNMESHED: tuple[Unmeshed, ...] = (
         "agents",
         "Traces, metrics and logs of agents in gVisor, over TLS.",
     ),
+    Unmeshed(
+        OPERATOR,
+        OPERATOR,
+        ("control-plane", "controller-manager"),
+        9443,
+        "api-server",
+        "The webhook of ClickHouse's operator.",
+    ),
+    Unmeshed(
+        OPERATOR,
+        OPERATOR,
+        ("control-plane", "controller-manager"),
+        8080,
+        "prometheus",
+        "The operator's metrics.",
+    ),
     *(
         Unmeshed(name, names.OBSERVABILITY_NAMESPACE, label, port, "prometheus", why)
         for name, label, port, why in (
@@ -76,19 +98,20 @@ UNMESHED: tuple[Unmeshed, ...] = (
         )
     ),
 )
-"""Webhooks stand in namespaces without sidecars, and so do Prometheus and what it alone calls."""
-
+"""The other webhooks stand in namespaces without sidecars, and so do Prometheus and what it alone
+calls."""
 
 UNMESHED_BY_NAME = tuple(sorted(UNMESHED, key=lambda one: (one.name, one.namespace, one.port)))
 
 
-def objects(_: Sequence[Domain], settings: StackSettings) -> Iterator[Object]:
+def objects(domains: Sequence[Domain], settings: StackSettings) -> Iterator[Object]:
     """The part of `aspora/render/services.py`."""
     yield from peer_authentications()
     yield from own_tls()
     yield from sidecars()
-    yield from outside(settings)
+    yield from outside(domains, settings)
     yield from telemetry()
+    yield from monitors()
 
 
 def peer_authentications() -> Iterator[Object]:
@@ -151,16 +174,22 @@ def sidecars() -> Iterator[Object]:
         }
 
 
-def outside(settings: StackSettings) -> Iterator[Object]:
+def outside(domains: Sequence[Domain], settings: StackSettings) -> Iterator[Object]:
     """What the VPC has and no Service stands for, by address: databases, AWS endpoints, Pod
-    Identity. The endpoints' names are AWS's (decision 10), and TLS is the callers' own."""
+    Identity. The endpoints' names are AWS's (decision 10), and TLS is the callers' own.
+
+    All are TCP: of a TLS port with ranges of addresses Istio lets through what asks for the entry's
+    own host name, and nobody does (pilot/pkg/networking/core, buildSidecarOutboundTLSFilterChain).
+    """
+    meshed = (names.namespace(d.name) for d in domains if d.sandbox.runtime == "runc")
+    known = [*MESHED, *meshed]
     places: Iterable[tuple[str, Sequence[str], tuple[tuple[int, str, str], ...]]] = (
         (
             "databases",
             settings.network.database_cidrs,
             ((5432, "tcp-postgresql", "TCP"), (6379, "tcp-valkey", "TCP")),
         ),
-        ("aws-endpoints", settings.network.endpoint_cidrs, ((443, "tls", "TLS"),)),
+        ("aws-endpoints", settings.network.endpoint_cidrs, ((443, "tcp-aws", "TCP"),)),
         ("pod-identity", (flows.POD_IDENTITY_ADDRESS,), ((80, "tcp-credentials", "TCP"),)),
     )
     for name, addresses, ports in places:
@@ -168,7 +197,7 @@ def outside(settings: StackSettings) -> Iterator[Object]:
             "spec": {
                 "hosts": [f"{name}.vpc.aspora.internal"],
                 "addresses": list(addresses),
-                "exportTo": list(MESHED),
+                "exportTo": known,
                 "location": "MESH_EXTERNAL",
                 "resolution": "NONE",
                 "ports": [
@@ -180,10 +209,56 @@ def outside(settings: StackSettings) -> Iterator[Object]:
 
 
 def telemetry() -> Iterator[Object]:
-    """Every proxy's traces to the collector, which samples; access logs as JSON."""
-    yield named(TELEMETRY, "Telemetry", "default", ROOT_NAMESPACE, names.platform_labels()) | {
+    """Access logs of every proxy as JSON; the gateways' traces to the collector, which samples."""
+    labels = names.platform_labels()
+    yield named(TELEMETRY, "Telemetry", "default", ROOT_NAMESPACE, labels) | {
         "spec": {
-            "tracing": [{"providers": [{"name": TRACES}], "randomSamplingPercentage": 100}],
+            "tracing": [{"disableSpanReporting": True}],
             "accessLogging": [{"providers": [{"name": ACCESS_LOG}]}],
         }
     }
+    traced = {
+        "providers": [{"name": TRACES}],
+        "randomSamplingPercentage": 100,
+        "disableSpanReporting": False,
+    }
+    for space in TRACED:
+        yield named(TELEMETRY, "Telemetry", "default", space, labels) | {
+            "spec": {"tracing": [traced]}
+        }
+
+
+SCRAPED: tuple[tuple[str, str, tuple[str, str], int], ...] = (
+    ("aspora-gateway", names.PLATFORM_NAMESPACE, ("app", "aspora-gateway"), MERGED_METRICS),
+    ("istio-egress", names.EGRESS_NAMESPACE, ("istio", "egressgateway"), MERGED_METRICS),
+    ("istiod", ROOT_NAMESPACE, ("app", "istiod"), 15014),
+    ("clickhouse", names.OBSERVABILITY_NAMESPACE, (names.SERVICE_LABEL, "clickhouse"), 9363),
+    ("phoenix", names.OBSERVABILITY_NAMESPACE, (names.SERVICE_LABEL, "phoenix"), 9090),
+)
+"""Pods whose chart or operator brings no monitor: name, namespace, label, port."""
+
+
+def monitors() -> Iterator[Object]:
+    """Without them Prometheus would not know what the gateways carry (aspora/observe/slo.py)."""
+    for name, space, label, port in SCRAPED:
+        head = named(MONITORING, "PodMonitor", name, space, names.platform_labels())
+        yield head | {"spec": monitored(label, port)}
+
+
+def monitored(label: tuple[str, str], port: int) -> Object:
+    """What a PodMonitor says of pods with `label`.
+
+    Prometheus' operator keeps the ports that a container declares, and no proxy declares the merged
+    one: its neighbour is taken, whose address is then changed.
+    """
+    key, value = label
+    endpoint: Object = {"portNumber": port, "path": "/metrics", "interval": "30s"}
+    if port == MERGED_METRICS:
+        address = {"sourceLabels": ["__meta_kubernetes_pod_ip"], "targetLabel": "__address__"}
+        endpoint = {
+            "port": PROXY_PORT,
+            "path": "/stats/prometheus",
+            "interval": "30s",
+            "relabelings": [{**address, "replacement": f"$1:{port}"}],
+        }
+    return {"selector": {"matchLabels": {key: value}}, "podMetricsEndpoints": [endpoint]}

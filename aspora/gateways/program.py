@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from aspora import flows, names
-from aspora.gateways.mesh import MERGED_METRICS
+from aspora.gateways.mesh import MERGED_METRICS, MONITORING, monitored
 from aspora.gateways.pins import Program
 from aspora.render.objects import Object, named
 from aspora.render.pods import CONTAINER_SECURITY, POD_SECURITY, TMP_MOUNT, TMP_VOLUME
@@ -97,12 +97,8 @@ def objects(part: Part, settings: StackSettings) -> Iterator[Object]:
 
 def pod_monitor(part: Part) -> Object:
     """Through the sidecar, which merges the program's metrics with its own."""
-    endpoint = {"portNumber": MERGED_METRICS, "path": "/stats/prometheus", "interval": "30s"}
-    return head("monitoring.coreos.com/v1", "PodMonitor", part) | {
-        "spec": {
-            "selector": {"matchLabels": {"app": part.name}},
-            "podMetricsEndpoints": [endpoint],
-        }
+    return head(MONITORING, "PodMonitor", part) | {
+        "spec": monitored(("app", part.name), MERGED_METRICS)
     }
 
 

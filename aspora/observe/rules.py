@@ -29,7 +29,7 @@ from aspora.stack import StackSettings
 from aspora.telemetry import metrics as own
 
 RELEASE = "kube-prometheus-stack"
-"""The Helm release whose `ruleSelector` picks our rules by the label `release`, its default."""
+"""The Helm release whose Prometheus reads them; its values pick every rule, whatever the label."""
 GROUPS = (*SKILL_GROUPS, SLO_GROUP)
 RECORDS = (*(record for group in GROUPS for record in group.records), SKILL_BUDGET, DOMAIN_BUDGET)
 ALERTS = (*SKILL_ALERTS, *PLATFORM_ALERTS)

@@ -14,6 +14,7 @@ from aspora.models import Delivery, Domain
 from aspora.render import (
     argocd,
     cluster,
+    databases,
     guardrails,
     mesh,
     pods,
@@ -69,17 +70,20 @@ class DomainObjects:
 class Rendered:
     """Everything a stack consists of, as far as it is Kubernetes objects.
 
-    `system` comes first of all: without it the cluster's own pods have no connection.
+    `system` comes first of all: without it the cluster's own pods have no connection. `stores` come
+    between the releases: after the mesh, before what keeps its data there.
     """
 
     cluster: tuple[Object, ...]
     domains: tuple[DomainObjects, ...]
     system: tuple[Object, ...] = ()
     services: tuple[Object, ...] = ()
+    stores: tuple[Object, ...] = ()
 
     def __iter__(self) -> Iterator[Object]:
         yield from self.system
         yield from self.cluster
+        yield from self.stores
         yield from self.services
         for domain in self.domains:
             yield from domain
@@ -97,6 +101,7 @@ def render(domains: Sequence[Domain], settings: StackSettings) -> Rendered:
         tuple(_domain(domain, skills, callers, settings) for domain, skills in resolved),
         tuple(system.system_policies(settings)),
         service_objects(domains, settings),
+        tuple(databases.objects(settings)),
     )
 
 

@@ -6,6 +6,8 @@ those have no field for security contexts, disruption budgets or a second user.
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from aspora import names
 from aspora.render.objects import Object, named
 from aspora.services.stores import (
@@ -31,6 +33,7 @@ from aspora.services.values.common import (
     spread,
 )
 from aspora.stack import StackSettings
+from aspora.telemetry.migrations import migrations
 
 NAMESPACE = names.OBSERVABILITY_NAMESPACE
 CLICKHOUSE_API = "clickhouse.com/v1alpha1"
@@ -61,6 +64,7 @@ def objects(settings: StackSettings) -> list[Object]:
         _keepers(count),
         _clickhouse(count),
         _databases(count),
+        *_tables(count),
         _backup(settings, count),
         *_mysql(count),
         *_budgets(count),
@@ -161,16 +165,50 @@ def _container(image: str, amount: Object) -> Object:
 
 
 def _databases(count: Size) -> Object:
-    """Makes the databases that are not there, then is gone; it waits until ClickHouse answers."""
+    """Makes the databases that are not there, then is gone; it tries until ClickHouse answers.
+
+    Each try is a pod of its own: the first may be older than the mesh, and would be refused for
+    ever.
+    """
     made = "; ".join(
-        f"CREATE DATABASE IF NOT EXISTS {name} ON CLUSTER default"
+        f"CREATE DATABASE IF NOT EXISTS {name} ON CLUSTER default{_engine(name)}"
         for name in CLICKHOUSE_USERS.values()
         if name != "default"
     )
     template = _client(count, "databases", [*CLIENT, f"--query={made}"])
+    template["spec"]["restartPolicy"] = "Never"
     return _head("batch/v1", "Job", "clickhouse-databases", SKIP_AWAIT) | {
         "spec": {"backoffLimit": 60, "template": template}
     }
+
+
+def _engine(database: str) -> str:
+    """Telemetry's hands each statement on to every replica; the products bring their own ways."""
+    if database != CLICKHOUSE_USERS["telemetry"]:
+        return ""
+    return f" ENGINE = Replicated('/clickhouse/databases/{database}', '{{shard}}', '{{replica}}')"
+
+
+def _tables(count: Size) -> list[Object]:
+    """Makes the tables of telemetry; a Job of its own for each set of migrations, for a Job never
+    changes. Every statement may be repeated (aspora/telemetry/migrations.py)."""
+    text = "".join(
+        f"{statement};\n" for one in migrations() for statement in one.statements(replicated=True)
+    )
+    name = f"clickhouse-tables-{sha256(text.encode()).hexdigest()[:8]}"
+    database = CLICKHOUSE_USERS["telemetry"]
+    command = [*CLIENT, f"--database={database}", "--queries-file=/etc/aspora/tables.sql"]
+    template = _client(count, "tables", command)
+    template["spec"]["restartPolicy"] = "Never"
+    template["spec"]["volumes"] = [{"name": "sql", "configMap": {"name": name}}]
+    template["spec"]["containers"][0]["volumeMounts"] = [
+        {"name": "sql", "mountPath": "/etc/aspora", "readOnly": True}
+    ]
+    return [
+        _head("v1", "ConfigMap", name) | {"data": {"tables.sql": text}},
+        _head("batch/v1", "Job", name, SKIP_AWAIT)
+        | {"spec": {"backoffLimit": 60, "template": template}},
+    ]
 
 
 def _backup(settings: StackSettings, count: Size) -> Object:

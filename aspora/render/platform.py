@@ -1,4 +1,4 @@
-"""What the releases stand on: namespaces, limits, policies, secrets, stores and the internal CA.
+"""What the releases stand on: namespaces, limits, policies, secrets and the internal CA.
 
 All of it is applied before the first release. On the first run the operators' webhooks are not
 there yet, and their objects wait until the operators are; later each object passes its webhook.
@@ -7,7 +7,7 @@ there yet, and their objects wait until the operators are; later each object pas
 from __future__ import annotations
 
 from aspora import names
-from aspora.render import databases, internal_ca
+from aspora.render import internal_ca
 from aspora.render.objects import Object, named
 from aspora.render.platform_secrets import secret_objects
 from aspora.render.system import platform_policies
@@ -27,7 +27,6 @@ def platform_objects(settings: StackSettings) -> list[Object]:
         *platform_policies(settings),
         *secret_objects(settings),
         *internal_ca.objects(),
-        *databases.objects(settings),
     ]
 
 

@@ -33,6 +33,14 @@ CONTAINER_SECURITY: Object = {
     "capabilities": {"drop": ["ALL"]},
 }
 TLS_PATH = "/var/run/aspora/tls"
+OTLP_TLS = {
+    "OTEL_EXPORTER_OTLP_CERTIFICATE": f"{TLS_PATH}/ca.crt",
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": f"{TLS_PATH}/tls.crt",
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY": f"{TLS_PATH}/tls.key",
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+}
+"""The collector takes telemetry from who has a certificate of the internal CA (OpenTelemetry's
+names, "OTLP exporter configuration")."""
 DATA_PATH = "/var/lib/aspora"
 TMP_MOUNT: Object = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 - a mount point
 TLS_MOUNT: Object = {"name": "tls", "mountPath": TLS_PATH, "readOnly": True}
@@ -128,14 +136,19 @@ def settings_data(workload: Workload, settings: StackSettings) -> dict[str, str]
         "FALLBACK_MODELS": ",".join(workload.fallback_models),
         "MAX_COST_PER_EXECUTION_USD": str(budget.per_execution_usd),
         "MODEL": workload.model or "",
+        # The gateway knows a model by the domain too: whose key at the provider it is asked with.
+        "MODEL_GATEWAY_PREFIX": f"{workload.domain.name}/",
         "MODEL_GATEWAY_URL": f"https://model-gateway.{platform}",
         "MONTHLY_BUDGET_USD": str(budget.monthly_usd),
         "OTEL_EXPORTER_OTLP_ENDPOINT": (
             f"https://otel-collector.{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local:{OTLP_PORT}"
         ),
+        **OTLP_TLS,
         "OTEL_SERVICE_NAME": workload.name,
         "SKILL_NAME": workload.id,
     }
+    if workload.domain.sandbox.runtime == "runc":
+        data["EXECUTE_TLS"] = "mesh"  # its sidecar ends the gateway's
     if workload.tools:
         data["TOOL_GATEWAY_URL"] = f"https://tool-gateway.{platform}"
         data["TOOLS"] = ",".join(

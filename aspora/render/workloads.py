@@ -146,16 +146,18 @@ def disruption_budget(workload: Workload, labels: dict[str, str]) -> Object:
 def services(workload: Workload, labels: dict[str, str], settings: StackSettings) -> list[Object]:
     """The Service of a skill, and the canary's beside it where delivery is progressive."""
     suffixes = ["", "-canary"] if settings.progressive_delivery else [""]
+    # Behind a sidecar the mesh has to read the request: its policies name methods and paths.
+    protocol = "http" if workload.domain.sandbox.runtime == "runc" else "https"
     spec: dict[str, Any] = {
         "type": "ClusterIP",
         "selector": pods.selector(workload),
         "ports": [
             {
-                "name": "https",
+                "name": protocol,
                 "port": flows.EXECUTE_PORT,
                 "targetPort": flows.EXECUTE_PORT,
                 "protocol": "TCP",
-                "appProtocol": "https",
+                "appProtocol": protocol,
             }
         ],
     }

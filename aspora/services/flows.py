@@ -20,7 +20,7 @@ from aspora.flows import (
     Pods,
     tcp,
 )
-from aspora.services.namespaces import NAMESPACES, by_name
+from aspora.services.namespaces import MESHED, NAMESPACES, by_name
 from aspora.services.stores import (
     CLICKHOUSE_HTTP_PORT,
     CLICKHOUSE_NATIVE_PORT,
@@ -130,7 +130,7 @@ _MESH: tuple[Edge, ...] = (
     Edge("inject", API_SERVER, ISTIOD, tcp(15017), "Injection and validation webhooks."),
     *(
         Edge(f"mesh-{name}", Namespace(name), ISTIOD, tcp(15012), "The proxy's control plane.")
-        for name in (PLATFORM, OBSERVABILITY, names.EGRESS_NAMESPACE)
+        for name in (*MESHED, names.EGRESS_NAMESPACE)
     ),
 )
 
@@ -159,9 +159,6 @@ _TELEMETRY: tuple[Edge, ...] = (
     ),
     Edge("gateway-s3", OTEL_GATEWAY, ENDPOINTS, tcp(443), "JSON logs to S3."),
     Edge("gateway-identity", OTEL_GATEWAY, AGENT, tcp(80), "Credentials of its own."),
-    Edge("traces-api", GATEWAY, LANGFUSE, tcp(3000), "Langfuse's pages."),
-    Edge("phoenix-pages", GATEWAY, PHOENIX, tcp(6006), "Phoenix's pages."),
-    Edge("dashboards", GATEWAY, GRAFANA, tcp(3000), "Dashboards."),
 )
 
 _STORES: tuple[Edge, ...] = (
@@ -179,7 +176,6 @@ _STORES: tuple[Edge, ...] = (
     Edge("phoenix-postgres", PHOENIX, STORES, tcp(5432), "All it knows."),
     Edge("phoenix-identity", PHOENIX, AGENT, tcp(80), "The IAM token of its database user."),
     Edge("grafana-postgres", GRAFANA, STORES, tcp(5432), "Users and sessions."),
-    Edge("grafana-clickhouse", GRAFANA, CLICKHOUSE, CLICKHOUSE_PORTS, "Cost and quality."),
     Edge("grafana-prometheus", GRAFANA, PROMETHEUS, tcp(9090), "Metrics."),
     Edge("grafana-alerts", GRAFANA, ALERTMANAGER, tcp(9093), "Alerts."),
     Edge(
@@ -295,7 +291,6 @@ _CONTROLLERS: tuple[Edge, ...] = (
         "Its parts.",
     ),
     Edge("git", Namespace(names.ARGOCD_NAMESPACE), INTERNET, tcp(443), "The rendered tree in Git."),
-    Edge("argocd-pages", GATEWAY, Namespace(names.ARGOCD_NAMESPACE), tcp(8080), "Its pages."),
     Edge("rules", API_SERVER, OPERATOR, tcp(10250), "Webhook of PrometheusRules."),
     Edge("injection", API_SERVER, Namespace("opentelemetry-operator"), tcp(9443), "Webhook."),
     Edge("clusters", API_SERVER, Namespace("clickhouse-operator"), tcp(9443), "Webhook."),
@@ -317,10 +312,8 @@ WATCHERS: tuple[Namespace | Pods, ...] = (
             "clickhouse-operator",
         )
     ),
-    GATEWAY,
-    EGRESS,
 )
-"""Whose pods talk to the API server. Gateways read the Secrets of their certificates."""
+"""Whose pods talk to the API server. Gateways do not: istiod reads the Secrets they name."""
 
 
 def _common() -> Iterator[Edge]:

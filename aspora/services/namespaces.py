@@ -58,8 +58,13 @@ NAMESPACES: tuple[PlatformNamespace, ...] = (
     PlatformNamespace("argo-rollouts", "canaries"),
     PlatformNamespace(names.SANDBOX_NAMESPACE, "sandboxes of sessions"),
     PlatformNamespace("opentelemetry-operator", "the annotation inject-sdk"),
-    PlatformNamespace("clickhouse-operator", "pods of ClickHouse"),
+    # It asks ClickHouse and its keepers, which take nobody without a mesh identity.
+    PlatformNamespace("clickhouse-operator", "pods of ClickHouse", mesh=True),
 )
+
+
+MESHED = tuple(space.name for space in NAMESPACES if space.mesh)
+"""Those whose pods have sidecars."""
 
 
 def by_name() -> Mapping[str, PlatformNamespace]:

@@ -217,7 +217,7 @@ PINS: tuple[Pin, ...] = (
         "v0.0.5",
         "github.com/ClickHouse/clickhouse-operator/releases",
         "clickhouse-operator",
-        ("cert-manager",),
+        ("cert-manager", "istio-cni"),
         serves=False,
         crds="ours",
     ),
@@ -297,6 +297,13 @@ PINS: tuple[Pin, ...] = (
         serves=False,
     ),
 )
+
+
+STORES_NEED = ("clickhouse-operator", "external-secrets", "istio-cni")
+"""What is there before the stores that are objects of ours (aspora/render/databases.py): a pod that
+is older than the mesh never gets a sidecar."""
+ON_STORES = ("langfuse", "opik")
+"""What keeps its data in them."""
 
 
 def in_order(pins: tuple[Pin, ...] = PINS) -> tuple[Pin, ...]:

@@ -14,12 +14,10 @@ from aspora.stack import StackSettings
 
 OBSERVABILITY = "observability"
 ARGOCD = "argocd"
-GATEWAYS = "gateways"
 
 PARTS: Mapping[str, str] = {
     OBSERVABILITY: names.OBSERVABILITY_NAMESPACE,
     ARGOCD: names.ARGOCD_NAMESPACE,
-    GATEWAYS: names.PLATFORM_NAMESPACE,
 }
 """Which namespace reads which part; each has a SecretStore called `platform`."""
 STORE = names.PLATFORM_OWNER

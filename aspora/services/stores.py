@@ -23,7 +23,7 @@ CLICKHOUSE_BACKUP_DAYS = 35
 """Five weekly ones."""
 MYSQL = "opik-mysql"
 MYSQL_PORT = 3306
-POSTGRES_DATABASES = ("grafana", "langfuse", "phoenix")
+POSTGRES_DATABASES = ("grafana", "langfuse", "model_gateway", "phoenix")
 """In RDS, beside the domains' own; docs/runbooks/platform-databases.md makes them."""
 
 RESTORE_RDS = "docs/runbooks/restore-database.md"
@@ -156,7 +156,7 @@ STORES: tuple[Store, ...] = (
     Store(
         "model gateway",
         "keys, budgets, what was spent",
-        "RDS PostgreSQL and ElastiCache for Valkey, where its product needs them",
+        "RDS PostgreSQL, database `model_gateway`; counters in memory, made anew from it",
         PITR,
         "as every database of RDS; keys by `aspora bootstrap`",
         RESTORE_RDS,

@@ -19,7 +19,8 @@ Object = dict[str, Any]
 _SPACE = f"{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local"
 LANGFUSE = f"http://langfuse-web.{_SPACE}:3000/api/public/otel"
 OPIK = f"http://opik-frontend.{_SPACE}:5173/api/v1/private/otel"
-PHOENIX = f"http://phoenix.{_SPACE}:6006"
+PHOENIX = f"http://phoenix-svc.{_SPACE}:6006"
+"""Its chart adds `-svc` to the release's name."""
 CLICKHOUSE = f"tcp://{CLICKHOUSE_HOST}.{_SPACE}:{CLICKHOUSE_NATIVE_PORT}?dial_timeout=10s"
 DATABASE = CLICKHOUSE_USERS["telemetry"]
 SPANS_TABLE = "otel_traces"
@@ -28,7 +29,7 @@ OPIK_WORKSPACE = "default"
 SECRETS: Mapping[str, str] = {
     "LANGFUSE_BASIC_AUTH": "base64 of <public key>:<secret key> of Langfuse's project",
     "PHOENIX_API_KEY": "a system API key of Phoenix",
-    "CLICKHOUSE_USER": "the user that may only insert into the spans table",
+    "CLICKHOUSE_USER": "the user of the database of telemetry",
     "CLICKHOUSE_PASSWORD": "its password",
 }
 """The environment of the gateway's pods, from one Secret; nothing secret stands in the config."""
@@ -77,7 +78,7 @@ def products(settings: StackSettings) -> Object:
 
 
 def clickhouse() -> Object:
-    """Our migrations make the table; the exporter may only insert."""
+    """Our migrations make the table (aspora/render/databases.py runs them), not the exporter."""
     return {
         "endpoint": CLICKHOUSE,
         "database": DATABASE,

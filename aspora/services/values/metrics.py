@@ -147,7 +147,11 @@ def _grafana(settings: StackSettings, count: Size) -> Values:
         "sidecar": {
             "resources": resources("10m", "96Mi", "192Mi"),
             "securityContext": CONTAINER_SECURITY,
-            "dashboards": {"searchNamespace": names.OBSERVABILITY_NAMESPACE},
+            "dashboards": {
+                "searchNamespace": names.OBSERVABILITY_NAMESPACE,
+                "folderAnnotation": "grafana_folder",
+                "provider": {"foldersFromFilesStructure": True},
+            },
         },
     }
 

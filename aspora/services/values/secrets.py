@@ -26,6 +26,8 @@ def cert_manager(settings: StackSettings) -> Values:
     }
     return common | {
         "crds": {"enabled": False},
+        # It looks for its own DNS-01 records by CoreDNS: no policy lets it ask a zone's servers.
+        "dns01RecursiveNameserversOnly": True,
         "resources": resources("50m", "64Mi", "512Mi"),
         "global": {"priorityClassName": CRITICAL, "nodeSelector": placed(count)},
         "webhook": common | {"resources": resources("20m", "64Mi", "128Mi")},

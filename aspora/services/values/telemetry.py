@@ -39,7 +39,7 @@ def collector(settings: StackSettings, config: Mapping[str, Any]) -> Values:
     """The tier that agents send to; it asks the API server whose pod an address is."""
     return _tier(AGENT, settings, config) | {
         "clusterRole": {"create": True, "rules": _looks()},
-        "ports": _ports({"otlp-http": OTLP_PORT, "otlp": OTLP_GRPC_PORT}),
+        "ports": _ports({"otlp-http": OTLP_PORT}) | {"otlp": _port(OTLP_GRPC_PORT, "grpc")},
         # Past the sidecar, which would hide the address by which the sender is known.
         "podAnnotations": {"traffic.sidecar.istio.io/excludeInboundPorts": str(OTLP_PORT)},
         "serviceMonitor": {"enabled": True, "metricsEndpoints": [{"port": "metrics"}]},
@@ -119,14 +119,15 @@ def _looks() -> list[Values]:
     ]
 
 
-def _port(number: int) -> Values:
-    """TLS of our own stands inside: the mesh is not to read it as HTTP."""
+def _port(number: int, protocol: str = "tcp") -> Values:
+    """The mesh is not to read TLS of our own as HTTP. Where its proxies send, it has to know gRPC,
+    or they ask for HTTP/2 in vain."""
     return {
         "enabled": True,
         "containerPort": number,
         "servicePort": number,
         "protocol": "TCP",
-        "appProtocol": "tcp",
+        "appProtocol": protocol,
     }
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 import orjson
@@ -31,6 +32,7 @@ from local.progress import QuietProgress
 from tests.core import ROOT
 
 Object = dict[str, Any]
+T = TypeVar("T")
 
 # On a leap day alone: a test that counts pods must not meet a Job that has just started.
 PETS = """\
@@ -48,6 +50,29 @@ agents:
         schedule: "0 0 29 2 *"
         timeZone: Asia/Dubai
 """
+
+KNOWS_EVERY_DOMAIN = re.compile(
+    r"aspora-platform/(model|tool)-gateway(-keys|-sync(-[0-9a-f]{16})?)?"
+    r"|aspora-observability/aspora|otel-(collector|gateway)"
+)
+"""The shared objects that hold something of each domain: the gateways' configuration and keys, the
+routes of alerts, and the releases of the collector. They change with any domain."""
+
+
+def of_domains(changes: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Changes (operation, URN) without those of the shared objects."""
+    return [(what, urn) for what, urn in changes if not shared(urn.rpartition("::")[2])]
+
+
+def shared(name: str) -> bool:
+    """Whether an object (namespace/name) knows every domain."""
+    return KNOWS_EVERY_DOMAIN.fullmatch(name) is not None
+
+
+def apart(found: Mapping[Ref, T]) -> dict[Ref, T]:
+    """Objects without the shared ones."""
+    return {ref: value for ref, value in found.items() if not shared(f"{ref.namespace}/{ref.name}")}
+
 
 BIRDS = """\
 name: birds

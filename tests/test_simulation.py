@@ -21,7 +21,7 @@ from local.progress import QuietProgress
 from local.providers.aws import AwsStandIn
 from local.providers.base import ProviderError, Resource
 from local.providers.values import holds_unknown
-from tests.platform_lab import BIRDS, PETS, Lab, assert_clear
+from tests.platform_lab import BIRDS, PETS, Lab, apart, assert_clear, of_domains, shared
 
 pytestmark = pytest.mark.engine
 
@@ -123,10 +123,16 @@ def test_a_new_domain_changes_its_own_resources_alone(lab: Lab) -> None:
     said = preview(lab)
     outcome = lab.up()
     assert said.changes == outcome.summary.changes
-    assert {operation for operation, _ in outcome.summary.changes} == {"create"}
-    assert [urn for _, urn in outcome.summary.changes if "birds" not in urn] == []
+    changes = of_domains(outcome.summary.changes)
+    assert {operation for operation, _ in changes} == {"create"}
+    assert [urn for _, urn in changes if "birds" not in urn] == []
     after = {entry["urn"]: entry["id"] for entry in lab.state()}
-    assert {urn: after.get(urn) for urn in before} == before
+    gone = [urn for urn in before if urn not in after]
+    assert [urn for urn in gone if not shared(urn.rpartition("::")[2])] == []
+    assert {urn: after[urn] for urn in before if urn in after} == {
+        urn: before[urn] for urn in before if urn in after
+    }
+    objects = apart(objects)
     assert {ref: uid for ref, uid in lab.uids().items() if ref in objects} == objects
     assert vpcs(lab) == servers
     lab.assert_converged()

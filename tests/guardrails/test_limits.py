@@ -67,7 +67,8 @@ def test_the_pod_of_every_workload_passes_every_guard_rail(world: World) -> None
     """Of every kind that makes pods: a CronJob's or a pool's are only made later, or elsewhere."""
     tried = 0
     for stack in ("local", "staging"):
-        for obj in render(repository(), settings(stack)):
+        rendered = render(repository(), settings(stack))
+        for obj in (obj for domain in rendered.domains for obj in domain):
             pod = pod_of(obj)
             if pod:
                 meta = {"name": "tried", "namespace": obj["metadata"]["namespace"]}

@@ -151,6 +151,7 @@ def _footer(found: Status, *, unfinished: bool) -> list[str]:
         f"API server  {found.server}",
         f"AWS         {found.aws} (moto)",
         f"kubeconfig  {found.kubeconfig}",
+        *(f"{name:14} {url}" for name, url in found.observability.items()),
         *textwrap.wrap(f"simulated   {found.simulated}", 80, subsequent_indent=" " * 12),
         *_not_installed(found),
         "",

@@ -149,9 +149,7 @@ def _ways(work: Path, env: Mapping[str, str]) -> Iterator[_Way]:
         yield _Way("uv", make, (uv, "pip", "--python", python))
 
 
-def _try(
-    program: Program, way: _Way, work: Path, env: Mapping[str, str], log: Path
-) -> str:
+def _try(program: Program, way: _Way, work: Path, env: Mapping[str, str], log: Path) -> str:
     """Why it did not work; nothing when it did."""
     if not _run(way.make, env, log):
         return "no virtual environment can be made"
@@ -184,9 +182,7 @@ def _run(command: tuple[str, ...], env: Mapping[str, str], log: Path) -> bool:
     return done.returncode == 0
 
 
-def _unavailable(
-    program: Program, paths: Paths, tried: list[str], log: Path
-) -> ToolUnavailable:
+def _unavailable(program: Program, paths: Paths, tried: list[str], log: Path) -> ToolUnavailable:
     if log_says_disk_full(log):
         return ToolUnavailable(
             f"the disk is full: {program.name} needs {program.room_gb} GB in {paths.cache}, where "

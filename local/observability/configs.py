@@ -25,8 +25,8 @@ Object = dict[str, Any]
 
 CHANGES = (
     "who sent it: taken from the sender's own word; a cluster asks Kubernetes for the pod",
-    "left out: Langfuse, Opik, the tables in ClickHouse, Grafana, Alertmanager, what pods tell"
-    " of themselves (queue, capacity), every other exporter of metrics",
+    "left out: Langfuse, Opik, the tables in ClickHouse, Grafana, Alertmanager",
+    "left out of the metrics: what pods tell of themselves (queue, capacity), other exporters",
     "towards Phoenix: no key, for its login is off here",
     "a trace is passed on 2 s after its root, not 30 s; all traces are kept (local: 100 %)",
     "Prometheus looks every 2 s, not every 30 s; its rules are the platform's, unchanged",
@@ -114,7 +114,9 @@ def prometheus(ports: Ports, rules_file: Path) -> Object:
 
 def rule_groups(settings: StackSettings, domains: Sequence[Domain]) -> Object:
     """The groups of all our PrometheusRule objects, as one rule file."""
-    return {"groups": [group for each in rules(domains, settings) for group in each["spec"]["groups"]]}
+    return {
+        "groups": [group for each in rules(domains, settings) for group in each["spec"]["groups"]]
+    }
 
 
 def _at(port: int) -> str:
@@ -137,7 +139,9 @@ def _moved(found: Object, tls: Path) -> Object:
 
 def _watched(found: Object, health: int, metrics: int) -> Object:
     found["extensions"]["health_check"]["endpoint"] = _at(health)
-    reader = found["service"]["telemetry"]["metrics"]["readers"][0]["pull"]["exporter"]["prometheus"]
+    reader = found["service"]["telemetry"]["metrics"]["readers"][0]["pull"]["exporter"][
+        "prometheus"
+    ]
     reader |= {"host": LOOPBACK, "port": metrics}
     _prune(found)
     return found

@@ -59,7 +59,9 @@ def shown(found: Results) -> list[str]:
 
 def _programs(paths: Paths, progress: Progress) -> servers.Programs:
     """Found, or made: the first time this takes minutes, and says so."""
-    missing = [n for n, p in toolchain.where(_TOOLS, paths, tools=toolchain.OPTIONAL).items() if not p]
+    missing = [
+        n for n, p in toolchain.where(_TOOLS, paths, tools=toolchain.OPTIONAL).items() if not p
+    ]
     if missing:
         progress.note(
             f"{' and '.join(missing)}: downloaded or built once, which may take 15 minutes"

@@ -70,13 +70,18 @@ def read(ports: Ports, domains: Sequence[str]) -> Results:
     """Ask both. Raises LocalPlatformError where one does not answer."""
     answers = {name: _by_domain(ports, question) for name, question in QUESTIONS.items()}
     spans = stored(ports, domains)
+
+    def count(name: str, domain: str) -> int:
+        return round(answers[name].get(domain, 0))
+
     rows = [
         Row(
             domain,
-            *(round(answers[name].get(domain, 0)) for name in ("executions", "errors")),
+            executions=count("executions", domain),
+            errors=count("errors", domain),
             usd=answers["usd"].get(domain, 0.0),
-            unpriced=round(answers["unpriced"].get(domain, 0)),
-            rated=round(answers["rated"].get(domain, 0)),
+            unpriced=count("unpriced", domain),
+            rated=count("rated", domain),
             spans=spans[domain],
         )
         for domain in domains
@@ -87,13 +92,22 @@ def read(ports: Ports, domains: Sequence[str]) -> Results:
 def table(results: Results) -> list[str]:
     """Aligned lines with a sum below."""
     rows = [_cells(row) for row in results.rows]
-    total = Row("all", *(sum(getattr(row, name) for row in results.rows) for name in _NUMBERS))
+    total = _total(results.rows)
     lines = [HEADINGS, *rows, _cells(total)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(_aligned(line, widths)).rstrip() for line in lines]
 
 
-_NUMBERS = ("executions", "errors", "usd", "unpriced", "rated", "spans")
+def _total(rows: Sequence[Row]) -> Row:
+    return Row(
+        "all",
+        executions=sum(row.executions for row in rows),
+        errors=sum(row.errors for row in rows),
+        usd=sum((row.usd for row in rows), 0.0),
+        unpriced=sum(row.unpriced for row in rows),
+        rated=sum(row.rated for row in rows),
+        spans=sum(row.spans for row in rows),
+    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:

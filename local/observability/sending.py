@@ -39,7 +39,9 @@ def send(made: Sequence[Made], port: int, tls: Path) -> int:
 def requests(made: Sequence[Made]) -> Iterator[dict[str, Any]]:
     """Bodies of POST /v1/traces, some executions each."""
     for start in range(0, len(made), A_REQUEST):
-        each = [spans.request(trace, skill.name) for skill, trace in made[start : start + A_REQUEST]]
+        each = [
+            spans.request(trace, skill.name) for skill, trace in made[start : start + A_REQUEST]
+        ]
         yield {"resourceSpans": [group for body in each for group in body["resourceSpans"]]}
 
 

@@ -192,9 +192,7 @@ def _phoenix(programs: Programs, ports: Ports, paths: Paths) -> Server:
     )
 
 
-def _write(
-    settings: StackSettings, domains: Sequence[Domain], ports: Ports, paths: Paths
-) -> None:
+def _write(settings: StackSettings, domains: Sequence[Domain], ports: Ports, paths: Paths) -> None:
     """Certificates and configurations. JSON is YAML, and needs no care with quotes."""
     folder = paths.observability
     tls = folder / "tls"
@@ -227,7 +225,7 @@ def _start(server: Server, paths: Paths, progress: Progress) -> None:
             while alive(process) and time.monotonic() < deadline:
                 if _answers(server.health):
                     _only_here(server, process)
-                    step.done(server.health.rpartition("/")[0])
+                    step.done("new")
                     return
                 time.sleep(0.1)
         raise LocalPlatformError(

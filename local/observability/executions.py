@@ -43,6 +43,7 @@ FAULTS = (
     ("OutputInvalid", "the answer does not fit its schema"),
 )
 FAULTY_SHARES = (0.01, 0.02, 0.05, 0.2)
+PACES = (1.0, 1.0, 1.0, 3.0)
 Made = tuple[Workload, SkillExecutionTrace]
 
 
@@ -50,14 +51,18 @@ def make(domains: Sequence[Domain], end: datetime, count: int = COUNT) -> list[M
     """`count` executions that ended in the hour before `end`, the same for the same seed."""
     dice = random.Random(SEED)  # noqa: S311 - not for secrets
     skills = [workload for domain in domains for workload in workloads(domain)]
-    faulty = {workload.id: dice.choice(FAULTY_SHARES) for workload in skills}
+    natures = {each.id: (dice.choice(FAULTY_SHARES), dice.choice(PACES)) for each in skills}
     busy = [workload.skill.executions_per_day or 10 for workload in skills]
     chosen = [*skills, *dice.choices(skills, busy, k=max(count - len(skills), 0))][:count]
-    return [(each, _one(dice, each, faulty[each.id], end)) for each in chosen]
+    return [(each, _one(dice, each, natures[each.id], end)) for each in chosen]
 
 
-def _one(dice: random.Random, skill: Workload, faulty: float, end: datetime) -> SkillExecutionTrace:
-    seconds = dice.lognormvariate(1.2, 0.7)
+def _one(
+    dice: random.Random, skill: Workload, nature: tuple[float, float], end: datetime
+) -> SkillExecutionTrace:
+    """`nature` is how often the skill fails, and how slow it is."""
+    faulty, pace = nature
+    seconds = pace * dice.lognormvariate(1.0, 0.5)
     done = end - dice.random() * HOUR
     start = done - timedelta(seconds=seconds)
     personal = dice.choice(PERSONAL) if dice.random() < 0.1 else ""
@@ -82,8 +87,8 @@ def _one(dice: random.Random, skill: Workload, faulty: float, end: datetime) -> 
             data=None if failed else {"summary": f"{skill.skill.name}: done"},
             confidence=None if failed else round(dice.betavariate(9, 2), 2),
         ),
-        feedback=_feedback(dice, end) if judged else None,
-        evaluations=_evaluations(dice, end) if judged else (),
+        feedback=_feedback(dice, done) if judged else None,
+        evaluations=_evaluations(dice, done) if judged else (),
     )
 
 

@@ -23,6 +23,7 @@ from local.observability import configs
 from local.observability.configs import Ports
 from local.pki import Authority
 from local.processes import LOOPBACK, alive, environment, find, free_ports, spawn, stop, tail
+from local.report import NOT_RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 READY_SECONDS = 180.0  # Phoenix compiles itself at its first start and makes its tables
 HERE = Path(__file__).parent
 COLLECTOR = "aspora/collector"
-NOT_RUNNING = "not running"
 NAMES = (AGENT, GATEWAY, "Prometheus", "Phoenix")
 
 

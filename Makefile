@@ -33,8 +33,9 @@ define install
 	fi
 endef
 
+# OBSERVABILITY=1 adds the collector, Prometheus and Phoenix, with synthetic executions.
 up: $(VENV)/.runtime ## The whole platform on this machine (the first time builds the tools)
-	@$(BIN)/aspora up
+	@$(BIN)/aspora up $(if $(filter-out 0 no off,$(OBSERVABILITY)),--observability)
 
 down: $(VENV)/.runtime ## Take it down; nothing stays but the tool cache
 	@$(BIN)/aspora down

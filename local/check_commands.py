@@ -69,13 +69,13 @@ def check(stack: str, style: str) -> int:
 def _verdict(stack: str, root: Path) -> Verdict:
     from infra.registered_stack import registered
     from local.checkov import gate
-    from local.checkov_install import checkov_python
+    from local.environments import CHECKOV, python_of
     from local.paths import Paths
     from local.progress import make_progress
 
     resources = registered(stack, root)
     progress = make_progress(sys.stderr)
-    python = checkov_python(Paths.from_environment(os.environ), progress, os.environ)
+    python = python_of(CHECKOV, Paths.from_environment(os.environ), progress, os.environ)
     with progress.step(f"checkov looks at {stack}'s AWS resources"):
         return gate(resources, python, stack, datetime.now(UTC).date())
 

@@ -19,6 +19,7 @@ from local import screens, simulation
 from local.paths import LOCAL, Paths
 
 if TYPE_CHECKING:
+    from local.platform import Wanted
     from local.progress import Progress
 
 simulate_option = click.option(
@@ -34,6 +35,7 @@ SECRET = "[secret]"  # noqa: S105 - what the official CLI prints in the place of
     epilog="""\b
 Examples:
   aspora up                    the whole platform on this machine
+  aspora up --observability    with the collector, Prometheus, Phoenix and made-up executions
   aspora up --stack staging    the same as `pulumi up --stack staging`
   aspora up --stack staging --simulate
                                staging with its AWS side, played on this machine
@@ -41,8 +43,19 @@ Examples:
 )
 @stack_option
 @simulate_option
-def up(stack: str, *, simulate: bool) -> int:
+@click.option(
+    "--observability",
+    is_flag=True,
+    help="Also run the collector, Prometheus and Phoenix here, and send 1,000 synthetic executions"
+    " through them.",
+)
+def up(stack: str, *, simulate: bool, observability: bool) -> int:
     """Bring a stack up with Pulumi's engine. Running it again changes nothing."""
+    if observability and stack != LOCAL:
+        raise UsageError(
+            f"`--observability` is for this machine; {stack} has its own",
+            hint="leave --stack out: aspora up --observability",
+        )
     if not _here(stack, simulate=simulate):
         return _official("up", stack)
     from local import platform
@@ -51,8 +64,23 @@ def up(stack: str, *, simulate: bool) -> int:
     wanted = platform.read(find_root(), stack=stack)
     outcome = platform.up(wanted, paths, progress)
     screens.show_changes(outcome)
+    lines = _observed(wanted, paths, progress) if observability else []
     screens.show_status(paths)
+    for line in lines:
+        click.echo(line)
     return 0
+
+
+def _observed(wanted: Wanted, paths: Paths, progress: Progress) -> list[str]:
+    """What arrived, for the screen; where it fails, the platform stays up."""
+    from local.observability import flow
+
+    try:
+        return flow.shown(flow.up(wanted, paths, progress))
+    except EnvironmentFailure as error:
+        raise type(error)(
+            f"the platform is up, its observability is not: {error.message}", hint=error.hint
+        ) from None
 
 
 @click.command(

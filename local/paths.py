@@ -83,6 +83,11 @@ class Paths:
         return self.state / "moto.json"
 
     @property
+    def observability(self) -> Path:
+        """The collector's, Prometheus's and Phoenix's files, once they were asked for."""
+        return self.state / "observability"
+
+    @property
     def logs(self) -> Path:
         """Logs of the processes that run."""
         return self.state / "logs"

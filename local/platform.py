@@ -168,6 +168,10 @@ def down(paths: Paths, progress: Progress) -> bool:
         from local.engine_state import EngineState
 
         EngineState(paths.pulumi, _project(), paths.stack).end_leftovers()
+        if paths.observability.exists():
+            from local.observability import servers
+
+            servers.down(paths, progress)
         controlplane.down(paths, progress)
         moto_server.down(paths, progress)
         for folder in (paths.pulumi, paths.logs, paths.cluster):

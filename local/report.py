@@ -45,7 +45,8 @@ class Status:
 
     `simulated` says what is only played, `kept` which AWS types the stand-in keeps itself, and
     which call moto lacks; `outputs` are the stack's, without secrets. `not_installed` are the Helm
-    releases, none of which runs on one machine: their webhooks need real pods.
+    releases, none of which runs on one machine: their webhooks need real pods. `observability` is
+    what `up --observability` started, by name, with its address.
     """
 
     stack: str
@@ -57,6 +58,7 @@ class Status:
     kept: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     not_installed: tuple[str, ...] = ()
+    observability: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -84,7 +86,16 @@ def status(paths: Paths) -> Status | None:
         kept=kept() if simulated else {},
         outputs=EngineState(paths.pulumi, PROJECT, paths.stack).outputs() if simulated else {},
         not_installed=not_installed(),
+        observability=_observability(paths),
     )
+
+
+def _observability(paths: Paths) -> dict[str, str]:
+    if not paths.observability.exists():
+        return {}
+    from local.observability import servers
+
+    return servers.status(paths)
 
 
 def not_installed() -> tuple[str, ...]:

@@ -153,6 +153,7 @@ def _footer(found: Status, *, unfinished: bool) -> list[str]:
         f"kubeconfig  {found.kubeconfig}",
         *textwrap.wrap(f"simulated   {found.simulated}", 80, subsequent_indent=" " * 12),
         *_not_installed(found),
+        *_observability(found),
         "",
         "Look further:",
         f"  export KUBECONFIG={found.kubeconfig}; kubectl get pods -A -l domain",
@@ -173,6 +174,16 @@ def _not_installed(found: Status) -> list[str]:
     names = ", ".join(found.not_installed)
     text = f"not there   Helm releases, whose webhooks need real pods: {names}"
     return textwrap.wrap(text, 80, subsequent_indent=" " * 12, break_on_hyphens=False)
+
+
+def _observability(found: Status) -> list[str]:
+    """What `up --observability` started; a part that has stopped comes back with the same."""
+    from local.report import NOT_RUNNING
+
+    lines = [f"  {name:14}  {url}" for name, url in found.observability.items()]
+    if NOT_RUNNING in found.observability.values():
+        lines.append("  `aspora up --observability` starts all of it again")
+    return ["", "Observability, with synthetic data:", *lines] if lines else []
 
 
 def _simulated(found: Status) -> list[str]:

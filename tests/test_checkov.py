@@ -18,9 +18,9 @@ import pytest
 from aspora.errors import EnvironmentFailure, ToolUnavailable
 from aspora.policy import Result
 from aspora.registered import Registered
-from local import checkov, checkov_install
+from local import checkov, environments
 from local.checkov import ScanFailed, gate, scan
-from local.checkov_install import checkov_python, version
+from local.environments import CHECKOV, python_of
 from local.paths import Paths
 from local.progress import QuietProgress
 from local.toolchain import faults
@@ -66,7 +66,7 @@ class Machine:
         script(self.folder / "bin" / "uv", f'case "$1" in\nvenv) {made};;\npip) {install};;\nesac')
 
     def install(self) -> Path:
-        return checkov_python(self.paths, self.progress, self.env)
+        return python_of(CHECKOV, self.paths, self.progress, self.env)
 
     def refused(self) -> ToolUnavailable:
         with pytest.raises(ToolUnavailable) as caught:
@@ -86,14 +86,14 @@ def test_the_environment_is_made_once_and_whole(machine: Machine) -> None:
     python = machine.install()
     assert python.exists()
     assert python.parts[-4:-2] == ("checkov", python.parent.parent.name)
-    assert python.parent.parent.name.startswith(f"{version()}-")
+    assert python.parent.parent.name.startswith(f"{CHECKOV.version}-")
     calls = machine.calls.read_text().splitlines()
     assert [call.split()[:3] for call in calls[:2]] == [
         ["-m", "venv", str(machine.paths.cache / "checkov" / f".work-{os.getpid()}")],
         ["-m", "pip", "install"],
     ]
     assert calls[1].split()[3:7] == ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    assert machine.progress.lines[0] == f"Installing checkov {version()} into the tool cache"
+    assert machine.progress.lines[0] == f"Installing checkov {CHECKOV.version} into the tool cache"
     assert machine.install() == python
     assert machine.calls.read_text().splitlines() == calls
 
@@ -109,7 +109,7 @@ def test_without_a_connection(machine: Machine) -> None:
     error = machine.refused()
     log = machine.paths.build_logs / "checkov.log"
     assert error.message == (
-        f"checkov {version()} cannot be installed. Tried, in this order:\n"
+        f"checkov {CHECKOV.version} cannot be installed. Tried, in this order:\n"
         "  - pip: the packages cannot be installed\n"
         f"Last lines of {log}:\n"
         "    Connection refused: /checkov"
@@ -137,7 +137,7 @@ def test_with_a_damaged_package(machine: Machine) -> None:
 def test_without_room(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.python(pip="echo 'OSError: [Errno 28] No space left on device'; exit 1")
     machine.uv("touch uv-was-asked")
-    monkeypatch.setattr(checkov_install, "free_gb", lambda folder: 0.1)
+    monkeypatch.setattr(environments, "free_gb", lambda folder: 0.1)
     error = machine.refused()
     assert error.message == (
         f"the disk is full: checkov needs 0.4 GB in {machine.paths.cache}, where 0.1 GB are free"
@@ -170,7 +170,7 @@ def test_each_step_may_fail(machine: Machine, setting: dict[str, str], why: str,
 def test_an_installer_that_hangs_is_ended(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkov_install, "INSTALL_SECONDS", 0.3)
+    monkeypatch.setattr(environments, "INSTALL_SECONDS", 0.3)
     machine.python(pip="exec sleep 60")
     started = time.monotonic()
     assert "    timed out after 0.3 s" in machine.refused().message

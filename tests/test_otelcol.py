@@ -230,7 +230,7 @@ def test_personal_data_is_masked_wherever_it_stands(gateway: Gateway) -> None:
     kept = gateway.sink.spans("/langfuse")
     said = {k: v for span in kept for k, v in spans.decoded(span["attributes"]).items()}
     assert said["gen_ai.input.messages"] == (
-        '[{"content":"pay **** **** **** ****","role":"user"}]'
+        '[{"parts":[{"content":"pay **** **** **** ****","type":"text"}],"role":"user"}]'
     )
     assert said["aspora.cost.model_usd"] == 0.001665
     statuses = [span["status"].get("message") for span in kept if span["status"].get("message")]

@@ -16,7 +16,7 @@ from aspora.terraform_types import known_tokens, terraform_type
 from infra.recording import record
 from infra.registered_stack import registered
 from local.checkov import gate, scan
-from local.checkov_install import checkov_python
+from local.environments import CHECKOV, python_of
 from local.paths import Paths
 from local.progress import QuietProgress
 from tests.core import ROOT
@@ -53,7 +53,7 @@ UNCHECKED = {
 @pytest.fixture(scope="module")
 def python() -> Path:
     """The Python of checkov's environment; installed on first use and cached for the user."""
-    return checkov_python(Paths.from_environment(os.environ), QuietProgress(), os.environ)
+    return python_of(CHECKOV, Paths.from_environment(os.environ), QuietProgress(), os.environ)
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,8 @@ def _exception(trace: SkillExecutionTrace, fault: Fault) -> Span:
 
 def _model_call(trace: SkillExecutionTrace, call: ModelCall) -> Span:
     first = call.time_to_first_token_ms
-    answer = [{"role": "assistant", "content": call.content}]
+    answer = {"role": "assistant", "content": call.content}
+    ended = {"finish_reason": call.finish_reason or "unknown"}
     span = _span(
         trace,
         call.span_id,
@@ -142,8 +143,10 @@ def _model_call(trace: SkillExecutionTrace, call: ModelCall) -> Span:
             a.CACHE_CREATION_TOKENS: call.tokens.cache_creation,
             a.MODEL_COST: None if call.cost is None else float(call.cost),
             a.COST_SOURCE: call.cost_source,
-            a.INPUT_MESSAGES: _json(call.messages) if call.messages else None,
-            a.OUTPUT_MESSAGES: None if call.content is None else _json(answer),
+            a.INPUT_MESSAGES: _json([*map(_message, call.messages)]) if call.messages else None,
+            a.OUTPUT_MESSAGES: (
+                None if call.content is None else _json([{**_message(answer), **ended}])
+            ),
             a.ERROR_TYPE: call.error_type,
         },
     )
@@ -151,6 +154,24 @@ def _model_call(trace: SkillExecutionTrace, call: ModelCall) -> Span:
     if call.error_type:
         span["status"] = {"code": ERROR}
     return span
+
+
+def _message(held: Mapping[str, Any]) -> Mapping[str, Any]:
+    """In parts, as OpenTelemetry has it: products show no other shape. A message of more than a
+    role and a text goes as it is."""
+    if held.keys() != {"role", "content"} or not isinstance(held["content"], str):
+        return held
+    return {"role": held["role"], "parts": [{"type": "text", "content": held["content"]}]}
+
+
+def _read_message(held: Mapping[str, Any]) -> Mapping[str, Any]:
+    parts = held.get("parts", ())
+    if held.keys() != {"role", "parts"} or [each.keys() for each in parts] != [_TEXT.keys()]:
+        return held
+    return {"role": held["role"], "content": parts[0]["content"]}
+
+
+_TEXT = {"type": "text", "content": ""}
 
 
 def _feedback(trace: SkillExecutionTrace, said: Feedback) -> Span:
@@ -297,10 +318,10 @@ def _read_call(span: Span, said: Mapping[str, Any]) -> ModelCall:
             cache_read=said.get(a.CACHE_READ_TOKENS, 0),
             cache_creation=said.get(a.CACHE_CREATION_TOKENS, 0),
         ),
-        messages=tuple(json.loads(said.get(a.INPUT_MESSAGES, "[]"))),
+        messages=tuple(map(_read_message, json.loads(said.get(a.INPUT_MESSAGES, "[]")))),
         temperature=said.get(a.REQUEST_TEMPERATURE),
         max_tokens=said.get(a.REQUEST_MAX_TOKENS),
-        content=answers[0]["content"] if answers else None,
+        content=answers[0]["parts"][0]["content"] if answers else None,
         finish_reason=reasons[0] if reasons else None,
         response_model=said.get(a.RESPONSE_MODEL),
         time_to_first_token_ms=None if first is None else round(first * 1000),

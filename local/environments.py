@@ -1,4 +1,5 @@
-"""An environment of checkov's own in the tool cache: its hundred packages clash with ours."""
+"""Python programs with an environment of their own in the tool cache: their hundred packages clash
+with ours."""
 
 from __future__ import annotations
 
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
     from local.paths import Paths
     from local.progress import Progress
 
-LOCK = Path(__file__).parent / "tools" / "checkov.lock"
 INSTALL_SECONDS = 900.0
-ROOM_GB = 0.4  # the environment takes 0.3 GB, the downloads 0.1 GB
 _INSTALL = ("install", "--no-deps", "--require-hashes", "--only-binary", ":all:")
 
 _AGAIN = "Then run the same command again."
@@ -54,51 +53,81 @@ class _Way:
     install: tuple[str, ...]
 
 
-def checkov_python(paths: Paths, progress: Progress, env: Mapping[str, str]) -> Path:
-    """The Python of checkov's environment, which is made on first use.
+@dataclass(frozen=True)
+class Program:
+    """A program of the package index: what its lock file pins, and what says its version.
+
+    `room_gb` is what the environment and the downloads take; `says` is a Python expression.
+    """
+
+    name: str
+    package: str
+    room_gb: float
+    says: str
+
+    @property
+    def lock(self) -> Path:
+        """The packages with their hashes."""
+        return Path(__file__).parent / "tools" / f"{self.name}.lock"
+
+    @property
+    def version(self) -> str:
+        """The version that the lock file pins."""
+        pattern = rf"^{re.escape(self.package)}==([^\s;]+)"
+        match = re.search(pattern, self.lock.read_text("utf-8"), re.MULTILINE)
+        return match[1] if match else ""
+
+    @property
+    def title(self) -> str:
+        """For people: `checkov 3.3.8`."""
+        return f"{self.name} {self.version}"
+
+
+CHECKOV = Program("checkov", "checkov", 0.4, "__import__('checkov.version').version.version")
+PHOENIX = Program(
+    "phoenix", "arize-phoenix", 1.0, "__import__('phoenix.version').version.__version__"
+)
+
+
+def python_of(program: Program, paths: Paths, progress: Progress, env: Mapping[str, str]) -> Path:
+    """The Python of the program's environment, which is made on first use.
 
     Raises ToolUnavailable with what was tried, or EnvironmentFailure when the cache folder cannot
     be used.
     """
-    folder = paths.cache / "checkov"
-    home = folder / _name()
+    folder = paths.cache / program.name
+    home = folder / _name(program)
     if not _python_in(home).exists():
         try:
             with Cache(folder).making(progress):
                 if not _python_in(home).exists():  # another process may have made it meanwhile
-                    with progress.step(f"Installing checkov {version()} into the tool cache"):
-                        _make(paths, home, env)
+                    with progress.step(f"Installing {program.title} into the tool cache"):
+                        _make(program, paths, home, env)
         except OSError as error:
-            raise from_os_error(paths, error, "installing checkov") from None
+            raise from_os_error(paths, error, f"installing {program.name}") from None
     return _python_in(home)
 
 
-def version() -> str:
-    """The version of checkov that the lock file pins."""
-    match = re.search(r"^checkov==(\S+)", LOCK.read_text("utf-8"), re.MULTILINE)
-    return match[1] if match else ""
-
-
-def _name() -> str:
+def _name(program: Program) -> str:
     """A folder for each set of packages and each Python, for they do not fit one another."""
-    packages = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:8]
-    return f"{version()}-{packages}-py{sys.version_info.major}.{sys.version_info.minor}"
+    packages = hashlib.sha256(program.lock.read_bytes()).hexdigest()[:8]
+    return f"{program.version}-{packages}-py{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _python_in(home: Path) -> Path:
     return home / "bin" / "python"
 
 
-def _make(paths: Paths, home: Path, env: Mapping[str, str]) -> None:
+def _make(program: Program, paths: Paths, home: Path, env: Mapping[str, str]) -> None:
     """Complete or not there at all: the folder gets its name when everything is in it."""
     work = home.parent / f".work-{os.getpid()}"
-    log = paths.build_logs / "checkov.log"
+    log = paths.build_logs / f"{program.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     tried: list[str] = []
     try:
         for way in _ways(work, env):
             shutil.rmtree(work, ignore_errors=True)
-            failure = _try(way, work, env, log)
+            failure = _try(program, way, work, env, log)
             if not failure:
                 work.replace(home)
                 return
@@ -107,7 +136,7 @@ def _make(paths: Paths, home: Path, env: Mapping[str, str]) -> None:
                 break
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    raise _unavailable(paths, tried, log)
+    raise _unavailable(program, paths, tried, log)
 
 
 def _ways(work: Path, env: Mapping[str, str]) -> Iterator[_Way]:
@@ -120,15 +149,15 @@ def _ways(work: Path, env: Mapping[str, str]) -> Iterator[_Way]:
         yield _Way("uv", make, (uv, "pip", "--python", python))
 
 
-def _try(way: _Way, work: Path, env: Mapping[str, str], log: Path) -> str:
+def _try(program: Program, way: _Way, work: Path, env: Mapping[str, str], log: Path) -> str:
     """Why it did not work; nothing when it did."""
     if not _run(way.make, env, log):
         return "no virtual environment can be made"
-    if not _run((*way.install, *_INSTALL, "-r", str(LOCK)), env, log):
+    if not _run((*way.install, *_INSTALL, "-r", str(program.lock)), env, log):
         return "the packages cannot be installed"
-    says = f"import checkov.version as v; assert v.version == {version()!r}, v.version"
+    says = f"found = {program.says}; assert found == {program.version!r}, found"
     if not _run((str(_python_in(work)), "-I", "-c", says), env, log):
-        return "checkov does not start"
+        return f"{program.name} does not start"
     return ""
 
 
@@ -153,16 +182,16 @@ def _run(command: tuple[str, ...], env: Mapping[str, str], log: Path) -> bool:
     return done.returncode == 0
 
 
-def _unavailable(paths: Paths, tried: list[str], log: Path) -> ToolUnavailable:
+def _unavailable(program: Program, paths: Paths, tried: list[str], log: Path) -> ToolUnavailable:
     if log_says_disk_full(log):
         return ToolUnavailable(
-            f"the disk is full: checkov needs {ROOM_GB} GB in {paths.cache}, where "
+            f"the disk is full: {program.name} needs {program.room_gb} GB in {paths.cache}, where "
             f"{free_gb(paths.cache):.1f} GB are free",
             hint=f"Free that much, or name a folder on another disk:"
             f" ASPORA_CACHE=/path/to/folder. {_AGAIN}",
         )
     words = tail(log)
-    lines = [f"checkov {version()} cannot be installed. Tried, in this order:"]
+    lines = [f"{program.title} cannot be installed. Tried, in this order:"]
     lines += [f"  - {line}" for line in tried]
     lines += [f"Last lines of {log}:", *(f"    {line}" for line in words.splitlines())]
     low = words.lower()

@@ -279,8 +279,9 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_out_writes_a_tree(repo: Path, aspora: Any) -> None:
     assert aspora("render", "--out", "build").code == 0
     names = [name for name in files(repo / "build") if not name.startswith(".")]
-    assert names == ["cluster.yaml", "guardrails/pets.yaml", "pets/pets-vet-advise.yaml"]
-    kinds = [obj["kind"] for obj in yaml.safe_load_all((repo / "build" / names[2]).read_bytes())]
+    skill = "pets/pets-vet-advise.yaml"
+    assert names == ["cluster.yaml", "guardrails/pets.yaml", skill, "services.yaml"]
+    kinds = [obj["kind"] for obj in yaml.safe_load_all((repo / "build" / skill).read_bytes())]
     assert "Deployment" in kinds
     before = files(repo / "build")
     assert aspora("render", "--out", "build").code == 0

@@ -85,7 +85,7 @@ class Program:
 
 CHECKOV = Program("checkov", "checkov", 0.4, "__import__('checkov.version').version.version")
 PHOENIX = Program(
-    "phoenix", "arize-phoenix", 1.0, "__import__('phoenix.version').version.__version__"
+    "phoenix", "arize-phoenix", 1.2, "__import__('phoenix.version').version.__version__"
 )
 
 

@@ -303,7 +303,7 @@ class Lab:
         return Counter(
             ref_of(entry["inputs"])
             for entry in self.state()
-            if entry["type"].startswith("kubernetes:")
+            if re.match(r"kubernetes:(?!helm)", entry["type"])  # releases are kept, not made
         )
 
     def secrets(self) -> list[str]:

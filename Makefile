@@ -50,7 +50,6 @@ validate: $(VENV)/.runtime ## Check the domain files
 	@$(BIN)/aspora validate
 
 test: check ## Everything: checks, fast tests, then the real engine and API server
-	-@$(BIN)/python -m local.toolchain.optional promtool amtool >/dev/null
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 test-fast: $(VENV)/.dev ## The tests that need no engine, in some minutes

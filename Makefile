@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null)
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview validate test test-fast check format bench docs lock clean observability-tools
+.PHONY: help up down status preview validate test coverage test-fast check format bench docs lock clean observability-tools
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-20s %s\n", $$1, $$2}'
@@ -50,7 +50,10 @@ validate: $(VENV)/.runtime ## Check the domain files
 	@$(BIN)/aspora validate
 
 test: check ## Everything: checks, fast tests, then the real engine and API server
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest
+
+coverage: $(VENV)/.dev ## The tests that need no engine, and which lines they never run
+	$(BIN)/python -m pytest -m "not engine" -q --cov --cov-report=term:skip-covered
 
 test-fast: $(VENV)/.dev ## The tests that need no engine, in some minutes
 	$(BIN)/python -m pytest -m "not engine" -q

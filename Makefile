@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 SHELL := /bin/bash
+# Tests at a time, by file. Each that needs the engine starts a control plane of its own (1 GB).
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status preview validate test coverage test-fast check format bench docs lock clean observability-tools
@@ -50,13 +53,13 @@ validate: $(VENV)/.runtime ## Check the domain files
 	@$(BIN)/aspora validate
 
 test: check ## Everything: checks, fast tests, then the real engine and API server
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 coverage: $(VENV)/.dev ## The tests that need no engine, and which lines they never run
-	$(BIN)/python -m pytest -m "not engine" -q --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "not engine" -q --cov --cov-report=term:skip-covered
 
 test-fast: $(VENV)/.dev ## The tests that need no engine, in some minutes
-	$(BIN)/python -m pytest -m "not engine" -q
+	$(PYTEST) -m "not engine" -q
 
 check: $(VENV)/.dev ## Linters, types, import rules
 	$(BIN)/ruff format --check .

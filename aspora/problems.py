@@ -120,6 +120,7 @@ CODES = _registry(
     CodeInfo("ASP410", "Twice in a list", "Each stands for one resource, and no two have one name.", "endpoints: [s3, sts]"),  # noqa: E501
     CodeInfo("ASP411", "Nobody may call from outside", "Without an issuer no token is valid; the gateway lets nobody in on trust.", "outsideCallers: {issuer: https://login.example.com, …}"),  # noqa: E501
     CodeInfo("ASP412", "Tool servers that clash", "The gateways tell servers apart by name, and addresses by host."),  # noqa: E501
+    CodeInfo("ASP413", "Range that AWS does not take", "AWS refuses it halfway through an `up`.", "vpcCidr: 10.20.0.0/16"),  # noqa: E501
 )
 # fmt: on
 """Every code there is. A new one is one line here."""

@@ -25,6 +25,11 @@ NETWORK: Path = (f"{PREFIX}network",)
 IMAGES: Path = (f"{PREFIX}images",)
 CALLERS: Path = (f"{PREFIX}outsideCallers",)
 SERVERS: Path = (f"{PREFIX}toolServers",)
+VPC_SIZES = (16, 28)
+"""Prefix lengths of a VPC's range and of a subnet's: VPC user guide, "VPC CIDR blocks"."""
+SERVICE_SIZES = (12, 24)
+SERVICE_SPACES = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+"""EKS API, KubernetesNetworkConfigRequest.serviceIpv4Cidr."""
 
 
 class StackFinding(NamedTuple):
@@ -45,6 +50,8 @@ def check(settings: StackSettings) -> tuple[StackFinding, ...]:
         *common,
         *_zones(settings, settings.aws),
         *_ranges(settings, settings.aws),
+        *_sizes(settings, settings.aws),
+        *_service_range(settings, settings.aws),
         *_twice(settings.aws),
         *_runtime(settings.aws),
     )
@@ -178,6 +185,47 @@ def _ranges(settings: StackSettings, aws: AwsSettings) -> Iterator[StackFinding]
             yield StackFinding(
                 "ASP406", path, f"{second} overlaps {first}", "each address has one subnet"
             )
+
+
+def _sizes(settings: StackSettings, aws: AwsSettings) -> Iterator[StackFinding]:
+    """A VPC and its subnets have a size between two that AWS sets."""
+    ranges = [((*NETWORK, "vpcCidr"), settings.network.vpc_cidr)] + [
+        ((*path, index), cidr)
+        for path, cidrs in _subnets(settings, aws)
+        for index, cidr in enumerate(cidrs)
+    ]
+    largest, smallest = VPC_SIZES
+    for path, cidr in ranges:
+        if not largest <= ip_network(cidr).prefixlen <= smallest:
+            yield StackFinding(
+                "ASP413",
+                path,
+                f"{cidr} is not of a size that AWS takes",
+                f"from /{largest} to /{smallest}",
+            )
+
+
+def _service_range(settings: StackSettings, aws: AwsSettings) -> Iterator[StackFinding]:
+    """Services' addresses are private ones that no node or database has."""
+    path: Path = (*AWS, "controlPlane", "serviceCidr")
+    services, vpc = (
+        ip_network(aws.control_plane.service_cidr),
+        ip_network(settings.network.vpc_cidr),
+    )
+    largest, smallest = SERVICE_SIZES
+    if services.overlaps(vpc):
+        yield StackFinding(
+            "ASP406", path, f"{services} overlaps the VPC's {vpc}", "each address has one meaning"
+        )
+    private = any(_within(services, space) for space in SERVICE_SPACES)
+    if not private or not largest <= services.prefixlen <= smallest:
+        spaces = ", ".join(map(str, SERVICE_SPACES))
+        yield StackFinding(
+            "ASP413",
+            path,
+            f"{services} is not a range that EKS takes for Services",
+            f"one from /{largest} to /{smallest} in {spaces}",
+        )
 
 
 def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:

@@ -21,6 +21,25 @@ from tests.platform_lab import Lab
 
 _numbers = count(1)
 
+LONGEST = (
+    "test_platform_recovery.py",
+    "test_simulation.py",
+    "test_engine.py",
+    "test_platform.py",
+    "test_policy_gate.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files on the engine come first, the longest before: several workers then end together."""
+
+    def place(item: pytest.Item) -> int:
+        if item.path.name in LONGEST:
+            return LONGEST.index(item.path.name)
+        return len(LONGEST) + (item.get_closest_marker("engine") is None)
+
+    items.sort(key=place)
+
 
 class _LoopKeeper(asyncio.DefaultEventLoopPolicy):
     """Remembers the event loops that are made: Pulumi's SDK makes some and closes none."""

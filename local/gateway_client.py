@@ -2,86 +2,82 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from http import HTTPStatus
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import urllib3
-
-from aspora.errors import EnvironmentFailure
+from local.json_service import JsonService, secret_header, secure_url
 
 Json = dict[str, Any]
+MASTER_KEY = "LITELLM_MASTER_KEY"
 PAGE = 100
-TIMEOUT = urllib3.Timeout(connect=5, read=30)
+MAX_PAGES = 1000
+"""100,000 keys: whoever names more pages names them without end."""
+
+
+def service(url: str, master_key: str, ca: Path | None = None) -> JsonService:
+    """The gateway at `url`. Raises UsageError for an address its master key must not go to."""
+    key = secret_header(master_key, MASTER_KEY)
+    return JsonService(
+        name="the model gateway",
+        url=secure_url(url, "the master key"),
+        hint=f"is {MASTER_KEY} right, and does the gateway have its database?",
+        headers={"Authorization": f"Bearer {key}"},
+        ca=ca,
+    )
 
 
 @dataclass(frozen=True)
 class GatewayClient:
-    """A gateway at `url`; `ca` is a file with the CA that its certificate is checked against."""
+    """LiteLLM's teams and keys; an answer of any other shape is a failure, never an empty list."""
 
-    url: str
-    master_key: str = field(repr=False)
-    ca: Path | None = None
+    service: JsonService
 
     def state(self) -> dict[str, list[Json]]:
         """All teams and keys that are there."""
         return {"teams": self._teams(), "keys": self._keys()}
 
+    def post(self, path: str, body: Json) -> None:
+        """One change."""
+        self.service.call("POST", path, body=body)
+
     def _teams(self) -> list[Json]:
-        answer = self._call("GET", "/team/list")
-        return answer if isinstance(answer, list) else []
+        _, answer = self.service.call("GET", "/team/list")
+        return self._records(answer, "team_id", "/team/list")
 
     def _keys(self) -> list[Json]:
         found: list[Json] = []
         page, pages = 1, 1
         while page <= pages:
-            query = {"return_full_object": "true", "size": str(PAGE), "page": str(page)}
-            answer = self._call("GET", "/key/list", fields=query)
-            found += answer["keys"]
-            pages = answer.get("total_pages") or 0
+            more, pages = self._page(page)
+            found += more
             page += 1
         return found
 
-    def post(self, path: str, body: Json) -> None:
-        """One change."""
-        self._call("POST", path, body=body)
+    def _page(self, page: int) -> tuple[list[Json], int]:
+        query = {"return_full_object": "true", "size": str(PAGE), "page": str(page)}
+        _, answer = self.service.call("GET", "/key/list", query=query)
+        if not isinstance(answer, dict):
+            raise self.service.unlike("GET", "/key/list", "no object")
+        pages = answer.get("total_pages")
+        if isinstance(pages, bool) or not isinstance(pages, int):
+            raise self.service.unlike("GET", "/key/list", "no whole number `total_pages`")
+        if pages > MAX_PAGES:
+            raise self.service.unlike("GET", "/key/list", f"more than {MAX_PAGES} pages")
+        return self._records(answer.get("keys"), "token", "/key/list"), pages
 
-    def _call(
-        self, method: str, path: str, body: Json | None = None, fields: Json | None = None
-    ) -> Any:
-        pool = urllib3.PoolManager(ca_certs=str(self.ca) if self.ca else None, timeout=TIMEOUT)
-        headers = {"Authorization": f"Bearer {self.master_key}"}
-        try:
-            with pool:
-                answer = pool.request(
-                    method,
-                    f"{self.url.rstrip('/')}{path}",
-                    headers=headers,
-                    retries=False,
-                    redirect=False,
-                    **({"json": body} if body is not None else {"fields": fields}),
-                )
-        except urllib3.exceptions.HTTPError as error:
-            raise EnvironmentFailure(
-                f"no answer from the model gateway at {self.url}: {type(error).__name__}",
-                hint="is it up, and is --ca the CA of its certificate?",
-            ) from None
-        if answer.status != HTTPStatus.OK:
-            raise EnvironmentFailure(
-                f"the model gateway refused {method} {path}: {answer.status} {_said(answer.data)}",
-                hint="is LITELLM_MASTER_KEY right, and does the gateway have its database?",
-            )
-        return json.loads(answer.data)
+    def _records(self, found: Any, name: str, path: str) -> list[Json]:
+        if not isinstance(found, list) or not all(_is_record(each, name) for each in found):
+            raise self.service.unlike("GET", path, f"no list of objects with a `{name}`")
+        return found
 
 
-def _said(data: bytes) -> str:
-    """The error's own words, short; never the request, which may hold a key."""
-    try:
-        error = json.loads(data)
-    except ValueError:
-        return ""
-    inner = error.get("error", error.get("detail", "")) if isinstance(error, dict) else ""
-    text = inner.get("message", "") if isinstance(inner, dict) else inner
-    return " ".join(str(text).split())[:200]
+def _is_record(each: Any, name: str) -> bool:
+    """Whether the fields that we look into are what LiteLLM has there."""
+    return (
+        isinstance(each, dict)
+        and isinstance(each.get(name), str)
+        and isinstance(each.get("key_alias"), str | None)
+        and isinstance(each.get("metadata"), dict | None)
+        and isinstance(each.get("spend"), int | float | None)
+    )

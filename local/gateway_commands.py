@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from aspora.cli.common import counted, domain_paths, find_root, stack_option
-from aspora.errors import UsageError
-from aspora.gateways.model import litellm
-from aspora.gateways.model.plan import plan
+from aspora.cli.common import counted, stack_option
+from aspora.errors import EnvironmentFailure, UsageError
 from aspora.gateways.model.reconcile import Step, steps
-from aspora.load import load_or_raise, load_stack
-from local.gateway_client import GatewayClient
-
-MASTER_KEY = "LITELLM_MASTER_KEY"
+from local.gateway_client import MASTER_KEY, GatewayClient, service
+from local.gateway_files import values_of, wanted_of
 
 
 @click.group(
@@ -73,65 +68,68 @@ def sync(
 ) -> int:
     """Make the model gateway's teams and keys those of the domain files.
 
-    The master key comes from LITELLM_MASTER_KEY. Exit code 1 means that something differs (with
-    --dry-run) or that somebody made a team or a key by hand.
+    The master key comes from LITELLM_MASTER_KEY; it is sent by https alone, or to this machine.
+    Each line says what has been done (with --dry-run: what differs). Exit code 1 means that
+    something differs (with --dry-run), that somebody made a team or a key by hand, or that a
+    change failed: then stderr lists what was not done.
     """
     master_key = os.environ.get(MASTER_KEY, "")
     if not master_key:
         raise UsageError(f"{MASTER_KEY} is not set", hint="it holds the gateway's master key")
-    wanted = _wanted(stack, desired)
-    client = GatewayClient(url, master_key, ca)
-    found = steps(wanted, client.state(), _values(folder, wanted["keys"]))
-    _show(found, style, dry_run=dry_run)
-    if not dry_run:
-        for step in found:
+    client = GatewayClient(service(url, master_key, ca))
+    wanted = wanted_of(stack, desired)
+    values = values_of(folder, wanted["keys"])
+    found = steps(wanted, client.state(), values)
+    if dry_run:
+        _show(found, style)
+        _sum(found, "differ")
+        return 1 if found else 0
+    _apply(client, found, style)
+    _sum(found, "changed")
+    return 1 if any(step.verb == "report" for step in found) else 0
+
+
+def _apply(client: GatewayClient, found: Sequence[Step], style: str) -> None:
+    """One step after the other, each shown once it is done."""
+    for done, step in enumerate(found):
+        sent = 0
+        try:
             for path, body in step.calls:
                 client.post(path, body)
-    return 1 if any(dry_run or step.verb == "report" for step in found) else 0
+                sent += 1
+        except EnvironmentFailure as failure:
+            raise _stopped(failure, found, done, sent) from None
+        _show([step], style)
 
 
-def _wanted(stack: str, desired: Path | None) -> Mapping[str, list[dict[str, Any]]]:
-    if desired is not None:
-        try:
-            read: dict[str, list[dict[str, Any]]] = json.loads(desired.read_text("utf-8"))
-            return {"teams": read["teams"], "keys": read["keys"]}
-        except (ValueError, KeyError, TypeError):
-            raise UsageError(
-                f"{desired} holds no teams and keys",
-                hint="it is the file desired.json of the ConfigMap model-gateway-sync",
-            ) from None
-    root = find_root()
-    settings = load_stack(stack, root)
-    domains = load_or_raise(domain_paths((), root), settings)
-    return litellm.desired(plan(domains, settings))
+def _stopped(
+    failure: EnvironmentFailure, found: Sequence[Step], done: int, sent: int
+) -> EnvironmentFailure:
+    """What failed, then what is as it was: a run that is cut short must leave no doubt."""
+    at = found[done]
+    rest = [f"not done: {step.shown}" for step in found[done + 1 :] if step.calls]
+    part = f"half done, {sent} of {len(at.calls)} calls" if sent else "failed"
+    total = sum(1 for step in found if step.calls)
+    made = sum(1 for step in found[:done] if step.calls)
+    lines = (
+        failure.message,
+        f"{part}: {at.shown}",
+        *rest,
+        f"{made} of {counted(total, 'change')} made; the next run goes on from here",
+    )
+    return EnvironmentFailure("\n".join(lines), hint=failure.hint)
 
 
-def _values(folder: Path, keys: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The keys' values; one that is missing stops everything before anything is changed."""
-    names = [str(key["key_alias"]) for key in keys]
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise UsageError(
-            f"{folder} has no value for {counted(len(missing), 'key')}: {', '.join(missing[:5])}",
-            hint="`aspora bootstrap` makes them; External Secrets brings them here",
-        )
-    values = {name: (folder / name).read_text("utf-8").strip() for name in names}
-    for name, value in values.items():
-        if not value.startswith("sk-") or len(value) < 16:
-            raise UsageError(
-                f"the value of key {name} is not one LiteLLM takes",
-                hint='it begins with "sk-" and has 16 characters or more',
-            )
-    return values
-
-
-def _show(found: Sequence[Step], style: str, *, dry_run: bool) -> None:
-    if style == "json":
-        for step in found:
-            line = {"verb": step.verb, "kind": step.kind, "name": step.name}
-            click.echo(json.dumps({**line, "differs": list(step.differs)}))
-        return
+def _show(found: Iterable[Step], style: str) -> None:
     for step in found:
-        click.echo(step.shown)
-    verb = "differ" if dry_run else "changed"
-    click.echo(f"{counted(len(found), 'thing')} {verb}" if found else "nothing differs", err=True)
+        line = {"verb": step.verb, "kind": step.kind, "name": step.name}
+        text = json.dumps({**line, "differs": list(step.differs)})
+        click.echo(text if style == "json" else step.shown)
+
+
+def _sum(found: Sequence[Step], verb: str) -> None:
+    changes = sum(1 for step in found if step.calls)
+    by_hand = len(found) - changes
+    said = [f"{counted(changes, 'thing')} {verb}"] if changes else []
+    said += [f"{counted(by_hand, 'thing')} made by hand: for a person"] if by_hand else []
+    click.echo("; ".join(said) or "nothing differs", err=True)

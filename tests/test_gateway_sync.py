@@ -20,10 +20,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from aspora.cli import run
+from aspora.errors import UsageError
 from aspora.gateways.model import litellm
 from aspora.gateways.model.plan import plan
 from aspora.gateways.model.reconcile import steps
 from aspora.prices import ModelPrice
+from local.gateway_client import service
 from tests.core import settings
 from tests.gateways_lab import two
 from tests.proofs.arithmetic import Call, cost, holds, spent
@@ -54,6 +56,8 @@ class FakeGateway(ThreadingHTTPServer):
         self.teams: dict[str, Json] = {}
         self.keys: dict[str, Json] = {}
         self.seen: list[str] = []
+        self.answers: dict[str, tuple[int, bytes]] = {}
+        """What to answer to a path instead of the truth."""
 
     @property
     def url(self) -> str:
@@ -91,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        if not self._known():
+        if not self._known() or self._instead(url.path):
             return
         if url.path == "/team/list":
             self._send(200, list(self.server.teams.values()))
@@ -105,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        if not self._known():
+        if not self._known() or self._instead(self.path):
             return
         self.server.seen.append(self.path)
         wrong = self.server.change(self.path, body)
@@ -120,8 +124,15 @@ class Handler(BaseHTTPRequestHandler):
             self._send(401, {"error": {"message": "Invalid proxy server token passed"}})
         return good
 
+    def _instead(self, path: str) -> bool:
+        if path in self.server.answers:
+            self._write(*self.server.answers[path])
+        return path in self.server.answers
+
     def _send(self, status: int, body: Any) -> None:
-        data = json.dumps(body).encode()
+        self._write(status, json.dumps(body).encode())
+
+    def _write(self, status: int, data: bytes) -> None:
         self.send_response(status)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
@@ -135,7 +146,7 @@ class Handler(BaseHTTPRequestHandler):
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGateway]:
     monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
     with FakeGateway() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield server
         server.shutdown()
@@ -261,6 +272,23 @@ def test_a_new_value_of_a_key_is_no_new_budget(fake: FakeGateway, files: Path) -
     assert len(fake.keys) == 3
 
 
+@pytest.mark.parametrize("path", ["/key/generate", "/key/delete"])
+def test_a_new_value_cut_short_loses_no_spending(fake: FakeGateway, files: Path, path: str) -> None:
+    sync(fake, files)
+    old = sha256(value("cats-vet-scan").encode()).hexdigest()
+    fake.keys[old]["spend"] = 12.5
+    (files / "keys" / "cats-vet-scan").write_text("sk-a-new-value-0123456789", "utf-8")
+    fake.answers[path] = (500, b"")
+    assert sync(fake, files) == 1
+    assert (fake.keys[old]["blocked"], fake.keys[old]["spend"]) == (True, 12.5)
+    fake.answers.clear()
+    assert sync(fake, files) == 0
+    new = fake.keys[sha256(b"sk-a-new-value-0123456789").hexdigest()]
+    assert (new["key_alias"], new["spend"], new["blocked"]) == ("cats-vet-scan", 12.5, False)
+    assert old not in fake.keys
+    assert sync(fake, files, "--dry-run") == 0
+
+
 def test_what_no_file_names_any_more_is_blocked_first(
     fake: FakeGateway, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -288,7 +316,9 @@ def test_what_somebody_made_by_hand_is_reported_and_left(
     fake.keys["f" * 64] = {"token": "f" * 64, "key_alias": "try-out", "metadata": {}}
     capsys.readouterr()
     assert sync(fake, files) == 1
-    assert capsys.readouterr().out == "report key try-out: nobody's: no file names it\n"
+    out, err = capsys.readouterr()
+    assert out == "report key try-out: nobody's: no file names it\n"
+    assert err == "1 thing made by hand: for a person\n"
     assert "blocked" not in fake.keys["f" * 64]
 
 
@@ -392,6 +422,208 @@ def test_a_file_of_something_else(
         f"error: {files / 'desired.json'} holds no teams and keys\n"
         "  it is the file desired.json of the ConfigMap model-gateway-sync\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"\xff", "is no UTF-8 text"),
+        (b"{", "holds no teams and keys"),
+        (b"[" * 100_000, "holds no teams and keys"),
+        (b'{"teams": 5, "keys": []}', "holds no teams and keys"),
+        (b'{"teams": ["cats"], "keys": []}', "teams: number 1 is no object"),
+        (b'{"teams": [{"team_id": 1}], "keys": []}', "teams: number 1 has no text team_id"),
+        (b'{"teams": [{"team_id": "cats"}], "keys": []}', 'teams: "cats" has no team_alias, max_'),
+        (b'{"teams": [], "keys": [{}]}', "keys: number 1 has no text key_alias"),
+    ],
+)
+def test_a_desired_file_of_another_shape(
+    fake: FakeGateway, files: Path, capsys: pytest.CaptureFixture[str], text: bytes, said: str
+) -> None:
+    (files / "desired.json").write_bytes(text)
+    assert sync(fake, files) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {files / 'desired.json'} ")
+    assert said in err
+    assert fake.seen == []
+
+
+def test_a_key_of_a_name_that_is_a_path(
+    fake: FakeGateway, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = read(files)
+    wanted["keys"][0]["key_alias"] = "../desired.json"
+    write(files, wanted)
+    assert sync(fake, files) == 2
+    assert capsys.readouterr().err.startswith('error: "../desired.json" is no name of a key\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(b"sk-\xff0123456789abcdef", "is no UTF-8 text"), ("sk-0123456789abcdéf".encode(), "is not")],
+)
+def test_a_value_that_is_no_text(
+    fake: FakeGateway, files: Path, capsys: pytest.CaptureFixture[str], text: bytes, said: str
+) -> None:
+    (files / "keys" / "cats-vet-scan").write_bytes(text)
+    assert sync(fake, files) == 2
+    err = capsys.readouterr().err
+    assert "cats-vet-scan" in err
+    assert said in err
+    assert fake.seen == []
+
+
+# Where the master key goes, and what comes back
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "gateway", "ftp://127.0.0.1/", "https://", "https://[::1", "https://a:99999"),
+        *(
+            "https://127.0.0.1:0",
+            "https://a b",
+            "https://a\nb",
+            "https://a\\@b",
+            "//127.0.0.1:8443",
+        ),
+    ],
+)
+def test_what_is_no_address(files: Path, capsys: pytest.CaptureFixture[str], url: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LITELLM_MASTER_KEY", MASTER)
+        keys = ("--keys", str(files / "keys"))
+        assert run(["gateway", "sync", "--url", url, *keys]) == 2
+    assert " is no address\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://gateway.example.com", "is plain http to another machine"),
+        ("http://127.0.0.1.example.com", "is plain http to another machine"),
+        ("http://10.0.0.1:4000", "is plain http to another machine"),
+        ("http://0.0.0.0:4000", "is plain http to another machine"),
+        ("https://me:secret@127.0.0.1", "holds a user name or a password"),
+        ("https://127.0.0.1/?a=b", "has more than a path after its host"),
+    ],
+)
+def test_where_the_master_key_is_not_sent(url: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        service(url, MASTER)
+    assert said in caught.value.message
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://gateway.example.com/a", "http://127.9.9.9:1", "http://[::1]:1", "http://localhost/"],
+)
+def test_where_it_may_go(url: str) -> None:
+    assert service(url, MASTER).url == url.rstrip("/")
+
+
+def test_a_master_key_with_a_line_break() -> None:
+    with pytest.raises(
+        UsageError, match="LITELLM_MASTER_KEY holds a space, a line break"
+    ) as caught:
+        service("https://127.0.0.1", "sk-1\n")
+    assert "sk-1" not in caught.value.message
+
+
+def page(keys: Any, pages: Any = 1) -> bytes:
+    return json.dumps({"keys": keys, "total_pages": pages}).encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "said"),
+    [
+        ("/team/list", b"<html>Log in</html>", "no JSON"),
+        ("/team/list", b"[" * 100_000, "no JSON"),
+        ("/team/list", b"[NaN]", "no JSON"),
+        ("/team/list", b"", "no list of objects with a `team_id`"),
+        ("/team/list", b'{"teams": []}', "no list of objects with a `team_id`"),
+        ("/team/list", b'["cats"]', "no list of objects with a `team_id`"),
+        ("/team/list", b'[{"team_id": "cats", "metadata": []}]', "no list of objects with a `t"),
+        ("/key/list", b"[]", "no object"),
+        ("/key/list", b"{}", "no whole number `total_pages`"),
+        ("/key/list", page([], "2"), "no whole number `total_pages`"),
+        ("/key/list", page([], pages=True), "no whole number `total_pages`"),
+        ("/key/list", page([], 1001), "more than 1000 pages"),
+        ("/key/list", page(None), "no list of objects with a `token`"),
+        ("/key/list", page(["a hash"]), "no list of objects with a `token`"),
+        ("/key/list", page([{"token": "a", "spend": "1"}]), "no list of objects with a `token`"),
+        ("/key/list", page([{"token": "a", "key_alias": 1}]), "no list of objects with a `token`"),
+    ],
+)
+def test_an_answer_that_is_not_litellms(
+    fake: FakeGateway,
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    answer: bytes,
+    said: str,
+) -> None:
+    fake.answers[path] = (200, answer)
+    assert sync(fake, files) == 1
+    out, err = capsys.readouterr()
+    assert (out, fake.seen) == ("", [])
+    assert err.startswith(f"error: the model gateway at {fake.url} answered GET {path} with {said}")
+
+
+def test_a_redirect_is_not_followed(
+    fake: FakeGateway, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.answers["/team/list"] = (302, b"")
+    assert sync(fake, files) == 1
+    assert "refused GET /team/list: 302\n" in capsys.readouterr().err
+
+
+def test_an_answer_without_end_is_left(
+    fake: FakeGateway,
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("local.json_service.LIMIT", 1000)
+    fake.answers["/team/list"] = (200, b" " * 1001)
+    assert sync(fake, files) == 1
+    assert "answered GET /team/list with more than" in capsys.readouterr().err
+
+
+# What is shown is what was done
+
+
+def test_a_run_that_fails_says_what_was_done_and_what_was_not(
+    fake: FakeGateway, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.answers["/key/generate"] = (500, b'{"error": {"message": "no database"}}')
+    assert sync(fake, files) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == ALL[:2]
+    assert err == (
+        "error: the model gateway refused POST /key/generate: 500 no database\n"
+        "failed: create key cats-vet-advise\n"
+        "not done: create key cats-vet-scan\n"
+        "not done: create key dogs-vet-advise\n"
+        "2 of 5 changes made; the next run goes on from here\n"
+        "  is LITELLM_MASTER_KEY right, and does the gateway have its database?\n"
+    )
+    assert sorted(fake.teams) == ["cats", "dogs"]
+    assert fake.keys == {}
+
+
+def test_half_a_step_is_no_step(
+    fake: FakeGateway, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sync(fake, files)
+    (files / "keys" / "cats-vet-scan").write_text("sk-a-new-value-0123456789", "utf-8")
+    fake.answers["/key/generate"] = (500, b"")
+    capsys.readouterr()
+    assert sync(fake, files, "--format", "json") == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "half done, 1 of 3 calls: replace key cats-vet-scan: value\n0 of 1 change made" in err
 
 
 def test_teams_come_before_their_keys(files: Path) -> None:

@@ -2,7 +2,8 @@
 
 Pure: it is given both sides and answers with steps. Steps come in an order that never leaves a key
 without its cap: teams before keys, and what must go is blocked before anything else. A key whose
-value has changed keeps what it has spent: a new value is no new budget.
+value has changed keeps what it has spent: a new value is no new budget, not even when the run that
+changes it is cut short.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 from aspora.gateways.model.litellm import MANAGED_BY, Json
 
-Verb = Literal["create", "update", "replace", "block", "report"]
+Verb = Literal["create", "update", "replace", "delete", "block", "report"]
 TEAM_FIELDS = ("team_alias", "max_budget", "budget_duration", "models", "blocked", "metadata")
 KEY_FIELDS = (
     *("team_id", "max_budget", "budget_duration", "models", "rpm_limit"),
@@ -93,25 +94,47 @@ def _teams(wanted: Sequence[Json], found: Sequence[Json]) -> Iterator[Step]:
             yield Step("update", "team", name, fields, (("/team/update", body),))
 
 
+def retired(name: str) -> str:
+    """What a key is called from when it makes room for its successor until it is deleted."""
+    return f"{name}.replaced"
+
+
 def _keys(
     wanted: Sequence[Json], found: Sequence[Json], values: Mapping[str, str]
 ) -> Iterator[Step]:
     there = {key["key_alias"]: key for key in found if key.get("key_alias")}
     for key in wanted:
         name = key["key_alias"]
-        if name not in there:
+        old, left = there.get(name), there.get(retired(name))
+        if old is not None and left is not None:
+            yield Step("delete", "key", retired(name), calls=(_delete(left),))
+        if old is None and left is None:
             yield Step("create", "key", name, calls=(_new(key, values[name]),))
-            continue
-        old = there[name]
-        if old["token"] != token(values[name]):
-            gone = ("/key/delete", {"keys": [old["token"]]})
-            again = _new(key, values[name], spent=old.get("spend") or 0.0)
-            yield Step("replace", "key", name, ("value",), (gone, again))
-            continue
-        fields = differs(key, old, KEY_FIELDS)
-        if fields:
-            body = {"key": old["token"], **{field: key[field] for field in fields}}
-            yield Step("update", "key", name, fields, (("/key/update", body),))
+        elif old is None or old["token"] != token(values[name]):
+            yield Step("replace", "key", name, ("value",), _replace(key, old, left, values[name]))
+        else:
+            fields = differs(key, old, KEY_FIELDS)
+            if fields:
+                body = {"key": old["token"], **{field: key[field] for field in fields}}
+                yield Step("update", "key", name, fields, (("/key/update", body),))
+
+
+def _replace(
+    key: Json, old: Json | None, left: Json | None, value: str
+) -> tuple[tuple[str, Json], ...]:
+    """The old value is refused first and deleted last: a run cut short in between leaves what was
+    spent where the next one finds it (`left`)."""
+    name = key["key_alias"]
+    if old is None:
+        last = left or {}
+        return (_new(key, value, spent=last.get("spend") or 0.0), _delete(last))
+    aside = {"key": old["token"], "key_alias": retired(name), "blocked": True}
+    again = _new(key, value, spent=old.get("spend") or 0.0)
+    return (("/key/update", aside), again, _delete(old))
+
+
+def _delete(key: Json) -> tuple[str, Json]:
+    return "/key/delete", {"keys": [key["token"]]}
 
 
 def _new(key: Json, value: str, spent: float = 0.0) -> tuple[str, Json]:

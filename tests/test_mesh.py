@@ -459,6 +459,73 @@ def test_nothing_of_the_inside_is_told_outside(tmp_path: Path) -> None:
                 assert "x-forwarded-client-cert" in route["headers"]["request"]["remove"]
 
 
+def test_a_port_that_a_domain_names_is_open_to_the_egress_gateway_alone(tmp_path: Path) -> None:
+    everything = rendered(tmp_path)
+    policy = one(everything, "NetworkPolicy", "aspora-egressgateway-ports")
+    private = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"]
+    assert policy["metadata"]["namespace"] == "istio-egress"
+    assert policy["spec"] == {
+        "podSelector": {"matchLabels": {"istio": "egressgateway"}},
+        "policyTypes": ["Egress"],
+        "egress": [
+            {
+                "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": private}}],
+                "ports": [{"protocol": "TCP", "port": 8443}],
+            }
+        ],
+    }
+    assert policy["metadata"]["annotations"] == {
+        "aspora.io/why": "port-8443: api.example.com: cats: The calendar's other door."
+    }
+    gateways = kinds(everything, "NetworkPolicy", "istio-egress")
+    others = [obj for obj in kinds(everything, "NetworkPolicy") if obj not in gateways]
+    assert others
+    assert not any(
+        peer.get("ipBlock", {}).get("cidr") == "0.0.0.0/0"
+        and {"protocol": "TCP", "port": 8443} in rule["ports"]
+        for obj in others
+        for rule in obj["spec"].get("egress", ())
+        for peer in rule["to"]
+    )
+
+
+def test_a_tool_servers_port_is_open_inside_the_company_too_once_somebody_uses_it(
+    tmp_path: Path,
+) -> None:
+    stack = settings("staging")
+    moved = tuple(
+        server.model_copy(update={"url": server.url.replace("/mcp", ":9443/mcp")})
+        if server.name in ("tickets", "market-data")
+        else server
+        for server in stack.tool_servers
+    )
+    stack = stack.model_copy(update={"tool_servers": moved})
+    cats, dogs = two(tmp_path)
+    rules = one(render((cats, dogs), stack), "NetworkPolicy", "aspora-egressgateway-ports")["spec"][
+        "egress"
+    ]
+    assert [(rule["ports"][0]["port"], rule["to"][0]["ipBlock"]["cidr"]) for rule in rules] == [
+        (9443, "0.0.0.0/0"),
+        (9443, stack.network.vpc_cidr),
+        (8443, "0.0.0.0/0"),
+    ]
+    assert not ports_of(render((dogs,), stack))
+
+
+def ports_of(objects: Rendered) -> list[object]:
+    """The policy of other ports; none where nobody names one."""
+    return [
+        obj
+        for obj in kinds(objects, "NetworkPolicy")
+        if obj["metadata"]["name"] == "aspora-egressgateway-ports"
+    ]
+
+
+def test_where_every_host_is_reached_on_443_there_is_no_other_port() -> None:
+    assert {egress.port for domain in repository() for egress in domain.egress} <= {443}
+    assert not ports_of(platform("prod"))
+
+
 def test_the_agents_door_out_opens_for_domains_with_egress_alone(tmp_path: Path) -> None:
     gateway = one(rendered(tmp_path), "Gateway", "egress")
     inside, agents = gateway["spec"]["servers"]

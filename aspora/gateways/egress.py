@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from aspora import flows, names
+from aspora.flows import Networks
 from aspora.gateways import mesh
 from aspora.gateways.callers import identity
 from aspora.gateways.ingress import agents_server, allow_nothing, certificate
@@ -20,8 +21,11 @@ from aspora.models import Domain
 from aspora.render.mesh import NETWORKING, SECURITY
 from aspora.render.objects import Object, named
 from aspora.render.secrets import ISSUER
+from aspora.render.system import policy as policy_of
 from aspora.resolve import workloads
+from aspora.services import flows as services
 from aspora.stack import OPENROUTER, StackSettings
+from aspora.system_flows import INTERNET, SystemFlow
 
 NAME = "istio-egress"
 SPACE = names.EGRESS_NAMESPACE
@@ -109,6 +113,7 @@ def objects(domains: Sequence[Domain], settings: StackSettings) -> Iterator[Obje
     every = ways(domains, settings)
     hosts = list(dict.fromkeys(way.host for way in every))
     yield certificate(AGENTS_CREDENTIAL, [HOST], ISSUER, namespace=SPACE)
+    yield from other_ports(every, settings)
     yield gateway(every)
     yield allow_nothing(NAME, SPACE, SELECTOR)
     yield to_the_gateway(every)
@@ -118,6 +123,25 @@ def objects(domains: Sequence[Domain], settings: StackSettings) -> Iterator[Obje
         yield originate(host, mine)
         yield route(host, mine)
         yield policy(host, mine)
+
+
+def other_ports(every: Sequence[Way], settings: StackSettings) -> Iterator[Object]:
+    """The table of flows opens 443; what files name beside it, for the gateway's pods alone.
+
+    An agent's host is on the Internet; a tool server may be the company's own.
+    """
+    label, app = services.EGRESS.label
+    wanted: dict[tuple[int, Networks], list[str]] = {}
+    for way in every:
+        if way.port != MESH_PORT:
+            for peer in (INTERNET, services.VPC) if way.from_mesh else (INTERNET,):
+                wanted.setdefault((way.port, peer), []).append(f"{way.host}: {' '.join(way.why)}")
+    rows = [
+        SystemFlow(f"port-{port}", label, (app,), "to", peer, flows.tcp(port), " ".join(why), SPACE)
+        for (port, peer), why in wanted.items()
+    ]
+    if rows:
+        yield policy_of(f"aspora-{app}-ports", rows, settings)
 
 
 def _named(api: str, kind: str, name: str, why: Sequence[str] = ()) -> Object:

@@ -45,7 +45,7 @@ def policies(flows: Iterable[SystemFlow], settings: StackSettings) -> list[Objec
     by_pods: dict[tuple[str, str, tuple[str, ...]], list[SystemFlow]] = {}
     for flow in flows:
         by_pods.setdefault((flow.namespace, flow.label, flow.pods), []).append(flow)
-    return [_policy(rows, settings) for rows in by_pods.values()]
+    return [policy(f"aspora-{_name(rows[0])}", rows, settings) for rows in by_pods.values()]
 
 
 def _deny(namespace: str, types: list[str]) -> Object:
@@ -54,8 +54,8 @@ def _deny(namespace: str, types: list[str]) -> Object:
     return head | {"spec": {"podSelector": {}, "policyTypes": types}}
 
 
-def _policy(flows: Sequence[SystemFlow], settings: StackSettings) -> Object:
-    """Its annotation says why, row by row."""
+def policy(name: str, flows: Sequence[SystemFlow], settings: StackSettings) -> Object:
+    """Rows of the same pods as one object; its annotation says why, row by row."""
     first = flows[0]
     spec: Object = {"podSelector": _selector(first), "policyTypes": []}
     for kind, direction in (("Ingress", "from"), ("Egress", "to")):
@@ -66,7 +66,7 @@ def _policy(flows: Sequence[SystemFlow], settings: StackSettings) -> Object:
     head = named(
         API,
         "NetworkPolicy",
-        f"aspora-{_name(first)}",
+        name,
         first.namespace,
         names.platform_labels(),
         {"aspora.io/why": " ".join(f"{flow.name}: {flow.why}" for flow in flows)},

@@ -99,6 +99,8 @@ CLIENTS = Networks("network.vpcCidr (the load balancer)", lambda s: (s.network.v
 VPC = Networks("network.vpcCidr", lambda s: (s.network.vpc_cidr,))
 STORES = Networks("network.databaseCidrs", lambda s: s.network.database_cidrs)
 
+MORE = "other ports where `egress` or a tool server names one (`aspora/gateways/egress.py`)."
+
 CLICKHOUSE_PORTS = tcp(CLICKHOUSE_HTTP_PORT, CLICKHOUSE_NATIVE_PORT)
 MANAGEMENT_PORT, INTERSERVER_PORT = 9001, 9009
 KEEPER_PORT, RAFT_PORT, KEEPER_CONTROL_PORT = 2181, 9234, 9182
@@ -116,8 +118,10 @@ _GATEWAYS: tuple[Edge, ...] = (
     Edge("models-out", MODELS, EGRESS, tcp(HTTPS_PORT), "Model providers, by host name."),
     Edge("tools-out", TOOLS, EGRESS, tcp(HTTPS_PORT), "MCP servers, by host name."),
     Edge("agents-out", Domains(), EGRESS, tcp(GATEWAY_PORT), "Hosts a domain file names."),
-    Edge("outside", EGRESS, INTERNET, tcp(HTTPS_PORT), "What the mesh's rules let through."),
-    Edge("tool-servers", EGRESS, VPC, tcp(HTTPS_PORT), "MCP servers inside the company."),
+    Edge(
+        "outside", EGRESS, INTERNET, tcp(HTTPS_PORT), f"What the mesh's rules let through; {MORE}"
+    ),
+    Edge("tool-servers", EGRESS, VPC, tcp(HTTPS_PORT), f"MCP servers inside the company; {MORE}"),
     Edge("models-state", MODELS, STORES, tcp(5432), "Teams, keys and what they spent."),
     Edge("models-identity", MODELS, AGENT, tcp(80), "The IAM token of its database user."),
     Edge("models-counters", MODELS, COUNTERS, tcp(COUNTERS_PORT), "What is spent and reserved."),

@@ -18,6 +18,7 @@ from aspora.prices import model_prices
 from aspora.problems import nearest
 from aspora.quantities import format_cpu, format_memory, parse_cpu, parse_memory
 from aspora.resolve import Path, Workload, workloads
+from aspora.services.stores import OWN_PREFIXES
 from aspora.stack import OPENROUTER, StackSettings, server_host
 
 CANARY = "-canary"
@@ -532,6 +533,15 @@ def group_names(context: Context) -> Iterator[Finding]:
                 "ASP314",
                 f'"{domain.name}" is the platform\'s own: it has the namespace '
                 f"{names.namespace(domain.name)}",
+                "choose another name",
+            )
+        if domain.name in OWN_PREFIXES:
+            yield Finding(
+                file,
+                ("name",),
+                "ASP314",
+                f'"{domain.name}" is a product\'s own: its objects stand in the bucket of'
+                f" artifacts, below {OWN_PREFIXES[domain.name]}",
                 "choose another name",
             )
         if domain.owner.team.startswith(OWN_GROUPS):

@@ -19,7 +19,9 @@ from aspora.services.flows import EDGES, PROMETHEUS, rows
 from aspora.services.namespaces import NAMESPACES, by_name
 from aspora.services.pins import PINS
 from aspora.services.stores import STORES
+from aspora.services.values import traces
 from aspora.system_flows import SYSTEM_FLOWS, Domains, Namespace
+from components.aws.buckets import PURPOSES
 from tests.core import ROOT, settings
 
 STACKS = ("local", "staging", "prod")
@@ -223,6 +225,23 @@ def test_clickhouse_has_a_user_for_each_database(stack: str, replicas: int, keep
     }
     budgets = {obj["metadata"]["name"] for obj in objects(stack, "PodDisruptionBudget")}
     assert bool(budgets) == (stack == "prod")
+
+
+def test_the_table_of_stores_says_what_is_configured() -> None:
+    """Each number from where it is set, and each place from who writes there."""
+    said = {(row.product, row.what): row for row in STORES}
+    days = {purpose.name: purpose.days for purpose in PURPOSES}
+    phoenix = traces.phoenix(settings("prod"))["database"]["defaultRetentionPolicyDays"]
+    assert ("Prometheus", "metrics; 35 days") in said
+    assert ("Phoenix", f"traces, annotations, datasets; {phoenix} days") in said
+    logs = said["telemetry", "logs of agents, as JSON"]
+    assert logs.where == f"S3, bucket `raw-logs`; {days['raw-logs']} days"
+    assert said["Opik", "attachments"].where == "S3, `artifacts/opik/`"
+    assert (
+        said["Pulumi", "the stack's state"].backed_up == "S3 versions; old ones go after 365 days"
+    )
+    backend = traces.opik(settings("prod"))["component"]["backend"]["env"]
+    assert (backend["IS_MINIO"], backend["S3_BUCKET"]) == ("false", "aspora-prod-artifacts")
 
 
 def test_stores_are_in_the_reference_with_runbooks_that_exist() -> None:

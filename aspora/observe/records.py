@@ -20,6 +20,7 @@ SKILL = ", ".join(own.SKILL)
 AGENT = "domain, agent_role"
 MONTH = "month"
 """The calendar month (UTC) of a spending rate: what belongs to an earlier one is not summed."""
+LONGEST_MONTH_DAYS = 31
 DAY_SECONDS = 120
 """How often the rules over a day are evaluated; month to date sums samples of this length."""
 
@@ -110,7 +111,7 @@ COST_RATE = _skill(
 )
 COST_MONTH = _skill(
     "cost_usd:month_to_date",
-    f"sum by ({SKILL}) (sum_over_time({COST_RATE.name}[31d]) * {DAY_SECONDS}"
+    f"sum by ({SKILL}) (sum_over_time({COST_RATE.name}[{LONGEST_MONTH_DAYS}d]) * {DAY_SECONDS}"
     f' and on ({MONTH}) count_values("{MONTH}", month()))',
 )
 BUDGET_USED = _skill(

@@ -21,6 +21,14 @@ CLICKHOUSE_USERS = {"langfuse": "default", "opik": "opik", "telemetry": "telemet
 CLICKHOUSE_BACKUPS = "clickhouse-backups"
 CLICKHOUSE_BACKUP_DAYS = 35
 """Five weekly ones."""
+METRICS_DAYS = 35
+"""Of Prometheus: a month to date and a few days more; no rule or panel looks further back."""
+PHOENIX_DAYS = 90
+RAW_LOGS_DAYS = 400
+OLD_VERSION_DAYS = 90
+"""How long the stack's buckets keep what was overwritten or deleted."""
+STATE_VERSION_DAYS = 365
+"""The same of the bucket of Pulumi's state, which `aspora bootstrap` makes."""
 MYSQL = "opik-mysql"
 MYSQL_PORT = 3306
 POSTGRES_DATABASES = ("grafana", "langfuse", "model_gateway", "phoenix")
@@ -31,9 +39,14 @@ RESTORE_CLICKHOUSE = "docs/runbooks/restore-clickhouse.md"
 DATABASES = "docs/runbooks/platform-databases.md"
 
 
+OWN_PREFIXES = {"opik": "opik/"}
+"""Products that write where they like: `opik/attachment/...` stands in Opik's code
+(AttachmentUtils.KEY_TEMPLATE). No domain may have such a name (ASP314)."""
+
+
 def platform_prefix(product: str) -> str:
     """Where a product's objects lie in the bucket `artifacts`: platform/langfuse/."""
-    return f"{names.PLATFORM_OWNER}/{product}/"
+    return OWN_PREFIXES.get(product, f"{names.PLATFORM_OWNER}/{product}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +64,8 @@ class Store:
 PITR = "RDS: snapshots and point in time, `aws.database.backupDays`"
 WEEKLY = f"every Sunday to S3, kept {CLICKHOUSE_BACKUP_DAYS} days (CronJob `clickhouse-backup`)"
 NOT_YET = "not backed up: the volume outlives its pod, and not its zone"
-VERSIONS = "S3 versions; old ones go after 90 days"
+VERSIONS = f"S3 versions; old ones go after {OLD_VERSION_DAYS} days"
+STATE_VERSIONS = f"S3 versions; old ones go after {STATE_VERSION_DAYS} days"
 REBUILT = "nothing to restore: it is made anew"
 
 STORES: tuple[Store, ...] = (
@@ -81,7 +95,7 @@ STORES: tuple[Store, ...] = (
     Store(
         "Langfuse",
         "queue and cache",
-        "Valkey in the cluster, each write on its volume",
+        "Valkey in the cluster, written to its volume each second",
         NOT_YET,
         "empty; events that were in the queue are still in S3",
     ),
@@ -110,7 +124,7 @@ STORES: tuple[Store, ...] = (
     Store("Opik", "cache", "Valkey in the cluster", "not kept", REBUILT),
     Store(
         "Phoenix",
-        "traces, annotations, datasets; 90 days",
+        f"traces, annotations, datasets; {PHOENIX_DAYS} days",
         "RDS PostgreSQL, database `phoenix`",
         PITR,
         "as every database of RDS",
@@ -129,19 +143,19 @@ STORES: tuple[Store, ...] = (
         "executions, model calls, rollups of cost and quality",
         "ClickHouse, database `telemetry`",
         WEEKLY,
-        "from a backup; JSON logs in S3 hold the same executions",
+        "from a backup; what came after it is in Langfuse, Opik and Phoenix as far as it was kept",
         RESTORE_CLICKHOUSE,
     ),
     Store(
         "telemetry",
-        "JSON logs of executions",
-        "S3, bucket `raw-logs`; 400 days",
+        "logs of agents, as JSON",
+        f"S3, bucket `raw-logs`; {RAW_LOGS_DAYS} days",
         VERSIONS,
         "an older version of the object",
     ),
     Store(
         "Prometheus",
-        "metrics; 15 days",
+        f"metrics; {METRICS_DAYS} days",
         "a volume a replica",
         NOT_YET,
         "the other replica has them, in prod",
@@ -158,12 +172,12 @@ STORES: tuple[Store, ...] = (
         "keys, budgets, what was spent",
         "RDS PostgreSQL, database `model_gateway`; counters in memory, made anew from it",
         PITR,
-        "as every database of RDS; keys by `aspora bootstrap`",
+        "as every database of RDS; teams and keys by `aspora gateway sync`",
         RESTORE_RDS,
     ),
     Store(
         "registry",
-        "versions of skills and their evaluations",
+        "versions of skills and their evaluations; nothing writes them yet",
         "RDS PostgreSQL, database `aspora`; files in S3, bucket `skills`",
         PITR,
         "as every database of RDS",
@@ -182,7 +196,7 @@ STORES: tuple[Store, ...] = (
         "the internal CA's key",
         "Secret `aspora-agents-root` in the namespace cert-manager",
         "not kept: its loss is a rotation",
-        "docs/runbooks/rotate-internal-ca.md",
+        "by a rotation: every certificate anew",
         "docs/runbooks/rotate-internal-ca.md",
     ),
     Store(
@@ -197,7 +211,7 @@ STORES: tuple[Store, ...] = (
         "Pulumi",
         "the stack's state",
         "S3, bucket of the state, versioned",
-        VERSIONS,
+        STATE_VERSIONS,
         "an older version of the file",
         "docs/runbooks/restore-state.md",
     ),

@@ -9,7 +9,13 @@ import pulumi
 import pulumi_aws as aws
 
 from aspora import iam
-from aspora.services.stores import CLICKHOUSE_BACKUP_DAYS, CLICKHOUSE_BACKUPS, platform_prefix
+from aspora.services.stores import (
+    CLICKHOUSE_BACKUP_DAYS,
+    CLICKHOUSE_BACKUPS,
+    OLD_VERSION_DAYS,
+    RAW_LOGS_DAYS,
+    platform_prefix,
+)
 from components.aws.site import Site
 
 
@@ -18,7 +24,7 @@ class Purpose:
     """A bucket: what it is for, how long its objects stay, and whether domains have prefixes.
 
     `days` is when an object expires, `cold_days` when it moves to infrequent access; None never.
-    Old versions of objects go after 90 days. `short` are prefixes whose objects expire earlier.
+    Old versions go after OLD_VERSION_DAYS. `short` are prefixes whose objects expire earlier.
     """
 
     name: str
@@ -36,7 +42,7 @@ PURPOSES: tuple[Purpose, ...] = (
         by_domain=True,
         short=((platform_prefix(CLICKHOUSE_BACKUPS), CLICKHOUSE_BACKUP_DAYS),),
     ),
-    Purpose("raw-logs", 400, 30, by_domain=True),
+    Purpose("raw-logs", RAW_LOGS_DAYS, 30, by_domain=True),
     Purpose("skills", None, None, by_domain=True),
     Purpose("training-data", None, 90, by_domain=True),
 )
@@ -145,7 +151,7 @@ def _age(purpose: Purpose) -> dict[str, Any]:
         "id": "age",
         "status": "Enabled",
         "filter": {"prefix": ""},
-        "noncurrent_version_expiration": {"noncurrent_days": 90},
+        "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSION_DAYS},
         "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
     }
     if purpose.days is not None:

@@ -13,12 +13,11 @@ from typing import Any
 
 from aspora import iam
 from aspora.errors import AsporaError
+from aspora.services.stores import STATE_VERSION_DAYS
 from infra.aws_account import Account
 from infra.aws_session import AwsError
 from infra.bootstrap.outcome import Outcome, Run
 
-KEPT_DAYS = 365
-"""Days that overwritten and deleted versions are kept."""
 RULE = "aspora-versions"
 Setting = dict[str, Any]
 
@@ -108,7 +107,7 @@ def _lifecycle(_: Wanted, now: Setting) -> Setting:
         "ID": RULE,
         "Status": "Enabled",
         "Filter": {"Prefix": ""},
-        "NoncurrentVersionExpiration": {"NoncurrentDays": KEPT_DAYS},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": STATE_VERSION_DAYS},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
     }
     given = now.get("Rules", [])
@@ -158,7 +157,7 @@ ASPECTS = (
         "VersioningConfiguration",
     ),
     Aspect(
-        f"old versions kept {KEPT_DAYS} days",
+        f"old versions kept {STATE_VERSION_DAYS} days",
         "get_bucket_lifecycle_configuration",
         "NoSuchLifecycleConfiguration",
         "put_bucket_lifecycle_configuration",

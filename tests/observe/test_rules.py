@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,12 @@ from aspora.observe.rules import rules as rule_objects
 from aspora.observe.slo import BUDGET, BURNS, OBJECTIVE, RATIOS, SLO_GROUP, seconds
 from aspora.render.services import PARTS
 from aspora.resolve import workloads
+from aspora.services.stores import METRICS_DAYS
+from aspora.services.values.metrics import prometheus_stack
 from aspora.telemetry.metrics import SERIES_LIMIT
 from benchmarks.generate import repository as generated
 from tests.core import ROOT, repository, settings
-from tests.observe.lab import groups, of_kind
+from tests.observe.lab import groups, of_kind, panel_queries
 from tests.pages import table
 
 PAGE = ROOT / "docs/observability.md"
@@ -31,6 +34,23 @@ PAGE = ROOT / "docs/observability.md"
 
 def rules(key: str) -> dict[str, dict[str, object]]:
     return {rule[key]: rule for group in groups() for rule in group["rules"] if key in rule}
+
+
+def days_back(expr: str) -> int:
+    """How many days an expression looks back; 0 where its windows are shorter than one."""
+    windows = [int(days) for days in re.findall(r"\[(\d+)d", expr)]
+    offsets = [int(days) for days in re.findall(r"offset (\d+)d", expr)]
+    return max(windows, default=0) + max(offsets, default=0)
+
+
+def test_nothing_looks_further_back_than_prometheus_keeps() -> None:
+    expressions = [rule["expr"] for group in groups() for rule in group["rules"]]
+    expressions += [expr for _, expr in panel_queries()]
+    longest = max(map(days_back, expressions))
+    assert 30 <= longest < METRICS_DAYS
+    assert prometheus_stack(settings("prod"))["prometheus"]["prometheusSpec"]["retention"] == (
+        f"{METRICS_DAYS}d"
+    )
 
 
 def test_the_parts_are_wired() -> None:

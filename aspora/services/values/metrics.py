@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aspora import names
+from aspora.services.stores import METRICS_DAYS
 from aspora.services.values.common import (
     BATCH,
     CONTAINER_SECURITY,
@@ -26,8 +27,6 @@ GRAFANA = "grafana"
 OUT_OF_MESH: Values = {"labels": {"sidecar.istio.io/inject": "false"}}
 """Prometheus calls pods of every namespace and has no mesh identity; what only it and the API
 server call, and what talks to the Internet, stands with it. NetworkPolicies hold the rest."""
-RETENTION = "35d"
-"""A month to date, and a few days more: the longest window of a rule (aspora/observe)."""
 
 
 def prometheus_stack(settings: StackSettings) -> Values:
@@ -77,7 +76,7 @@ def _prometheus(settings: StackSettings, count: Size) -> Values:
         "prometheusSpec": {
             "podMetadata": OUT_OF_MESH,
             "replicas": count.replicas,
-            "retention": RETENTION,
+            "retention": f"{METRICS_DAYS}d",
             "externalLabels": {"cluster": settings.cluster.name},
             "priorityClassName": CRITICAL,
             "nodeSelector": placed(count),

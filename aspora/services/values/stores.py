@@ -22,7 +22,7 @@ _USER = 1000
 def valkey(settings: StackSettings) -> Values:
     """Langfuse's queue and Opik's cache. One pod: a second would not take over by itself.
 
-    Nothing may be thrown away (Langfuse keeps its queue there), and each write goes to the disk.
+    Nothing may be thrown away (Langfuse keeps its queue there); the disk lacks a second at most.
     """
     count = size(settings)
     return {

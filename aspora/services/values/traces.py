@@ -13,6 +13,7 @@ from aspora.services.stores import (
     CLICKHOUSE_NATIVE_PORT,
     MYSQL,
     MYSQL_PORT,
+    PHOENIX_DAYS,
     platform_prefix,
 )
 from aspora.services.values.common import (
@@ -201,6 +202,8 @@ def _opik_backend(settings: StackSettings, count: Size) -> Values:
             "ANALYTICS_DB_PORT": str(CLICKHOUSE_HTTP_PORT),
             "S3_BUCKET": _bucket(settings),
             "S3_REGION": settings.region,
+            # Else it looks for a MinIO on its own pod.
+            "IS_MINIO": "false",
             "OPIK_USAGE_REPORT_ENABLED": "false",
             "PYTHON_EVALUATOR_URL": "",
         },
@@ -231,7 +234,7 @@ def phoenix(settings: StackSettings) -> Values:
             "oauth2AuthorizationServer": {"enabled": False},
         },
         "database": {
-            "defaultRetentionPolicyDays": 90,
+            "defaultRetentionPolicyDays": PHOENIX_DAYS,
             "postgres": {
                 "host": FROM_SECRET,
                 "db": "phoenix",

@@ -19,6 +19,8 @@ from aspora.errors import InvalidInput, UsageError
 from aspora.model_keys import allowed_keys
 from aspora.models import Domain
 from aspora.problems import Problem, format_path, quoted, schema_problems
+from aspora.prompts import files as prompts
+from aspora.prompts.files import Prompt
 from aspora.stack import PREFIX, StackSettings
 
 DOMAIN_FILE = "domain.yaml"
@@ -34,6 +36,7 @@ class DomainFile:
     file: str
     document: yamldoc.Document
     domain: Domain
+    prompts: tuple[Prompt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class Loaded:
     def domains(self) -> tuple[Domain, ...]:
         """The models alone."""
         return tuple(file.domain for file in self.files)
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """Those of every skill."""
+        return tuple(prompt for file in self.files for prompt in file.prompts)
 
 
 def find(paths: Sequence[Path]) -> dict[Path, Path | None]:
@@ -100,10 +108,15 @@ def _placed(files: Sequence[DomainFile], finding: rules.Finding) -> Problem:
 
 def load_or_raise(paths: Sequence[Path], settings: StackSettings) -> tuple[Domain, ...]:
     """The domains, or InvalidInput with every problem."""
+    return loaded_or_raise(paths, settings).domains
+
+
+def loaded_or_raise(paths: Sequence[Path], settings: StackSettings) -> Loaded:
+    """All of it, or InvalidInput with every problem."""
     loaded = load(paths, settings)
     if loaded.problems:
         raise InvalidInput(loaded.problems)
-    return loaded.domains
+    return loaded
 
 
 def _domain(path: Path, inside: Path | None) -> DomainFile | list[Problem]:
@@ -126,7 +139,10 @@ def _domain(path: Path, inside: Path | None) -> DomainFile | list[Problem]:
                 hint="folder and name are the same: rename one of them",
             )
         ]
-    return DomainFile(path.as_posix(), document, domain)
+    if path.name != DOMAIN_FILE:
+        return DomainFile(path.as_posix(), document, domain)
+    found, problems = prompts.read(domain, path.parent)
+    return list(problems) or DomainFile(path.as_posix(), document, domain, found)
 
 
 def validate(

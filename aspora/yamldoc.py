@@ -150,6 +150,15 @@ def read(path: AnyPath, *, name: str | None = None, inside: AnyPath | None = Non
     return _decode(raw, file)
 
 
+def unseen(text: str, file: str) -> Problem | None:
+    """The first character of a text that no reviewer would see, in a file that is no YAML."""
+    match = _FORBIDDEN.search(text)
+    if match is None:
+        return None
+    message = f"a character that cannot be seen, U+{ord(match[0]):04X}"
+    return Problem("ASP104", "", message, Document(file, text).place(match.start()), "delete it")
+
+
 def load(path: AnyPath, *, inside: AnyPath | None = None) -> Document:
     """Read and parse a file; one that cannot be read is a document with that problem."""
     name = printable(os.fspath(path).replace(os.sep, "/"))

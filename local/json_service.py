@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
@@ -73,7 +74,7 @@ def secret_header(value: str, name: str) -> str:
     return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class JsonService:
     """`name` is for messages; `hint` for when it refuses. `ca` checks its certificate."""
 
@@ -111,23 +112,27 @@ class JsonService:
             hint="does the address lead to another program, or through a proxy with a login page?",
         )
 
+    @cached_property
+    def _pool(self) -> urllib3.PoolManager:
+        """One connection for many calls; no proxy of the environment sees them."""
+        ca = str(self.ca) if self.ca else None
+        return urllib3.PoolManager(ca_certs=ca, timeout=TIMEOUT, retries=False)
+
     def _send(
         self, method: str, path: str, body: Any, query: Mapping[str, str] | None
     ) -> tuple[int, bytes]:
-        ca = str(self.ca) if self.ca else None
         more: dict[str, Any] = {"json": body} if body is not None else {"fields": query}
         try:
-            with urllib3.PoolManager(ca_certs=ca, timeout=TIMEOUT, retries=False) as pool:
-                answer = pool.request(
-                    method,
-                    f"{self.url}{path}",
-                    headers=dict(self.headers),
-                    redirect=False,
-                    preload_content=False,
-                    **more,
-                )
-                data = answer.read(LIMIT + 1, decode_content=True)
-                answer.release_conn()
+            answer = self._pool.request(
+                method,
+                f"{self.url}{path}",
+                headers=dict(self.headers),
+                redirect=False,
+                preload_content=False,
+                **more,
+            )
+            data = answer.read(LIMIT + 1, decode_content=True)
+            answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise EnvironmentFailure(
                 f"no answer from {self.name} at {self.url}: {type(error).__name__}",

@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "check": ("local.check_commands:check", "Check a stack's AWS side against policies."),
     "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),
     "gateway": ("local.gateway_commands:gateway", "Keep the model gateway's teams and keys."),
+    "prompts": ("local.prompt_commands:prompts", "Keep Langfuse's prompts those of the files."),
     "bootstrap": ("local.account_commands:bootstrap", "Prepare an AWS account for Pulumi."),
 }
 

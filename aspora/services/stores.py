@@ -74,7 +74,7 @@ STORES: tuple[Store, ...] = (
         "projects, users, prompt versions, scores' definitions",
         "RDS PostgreSQL, database `langfuse`",
         PITR,
-        "as every database of RDS; prompts also by synchronising them from the skills' files",
+        "as every database of RDS; prompts also by `aspora prompts sync`, from the skills' files",
         RESTORE_RDS,
     ),
     Store(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,12 +26,18 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 Examples:
   aspora cost --actual --spend spend.jsonl --allocation opencost.json
   aspora cost --actual --spend spend.jsonl --format csv > costs.csv
+  aspora cost --actual --gateway https://127.0.0.1:8443 --ca ca.crt --from 2026-11-01 \\
+      --to 2026-11-07
   aspora cost --actual --prometheus http://localhost:9090 --opencost http://localhost:9003 \\
       --from 2026-11-01 --to 2026-11-07
 """
 )
 @click.option("--actual", is_flag=True, help="What was spent, from the gateway and OpenCost.")
-@click.option("--spend", type=FILE, help="The gateway's spend by key: JSON records.")
+@click.option(
+    "--spend", type=FILE, help="The gateway's spend by key: JSON records, or LiteLLM's answer."
+)
+@click.option("--gateway", metavar="URL", help="Ask the model gateway instead of a spend file.")
+@click.option("--ca", type=FILE, metavar="FILE", help="The CA of the gateway's certificate.")
 @click.option("--allocation", type=FILE, help="OpenCost's allocations by day: its JSON answer.")
 @click.option("--prometheus", metavar="URL", help="Ask Prometheus instead of a spend file.")
 @click.option("--opencost", metavar="URL", help="Ask OpenCost instead of an allocation file.")
@@ -56,6 +64,8 @@ def cost(  # noqa: PLR0913 - one argument an option
     *,
     actual: bool,
     spend: Path | None,
+    gateway: str | None,
+    ca: Path | None,
     allocation: Path | None,
     prometheus: str | None,
     opencost: str | None,
@@ -66,7 +76,8 @@ def cost(  # noqa: PLR0913 - one argument an option
 ) -> int:
     """Say what was spent, by domain, skill, model and day.
 
-    What has no price is shown as unpriced and is in no sum.
+    What has no price is shown as unpriced and is in no sum. The gateway is asked with the key of
+    LITELLM_MASTER_KEY, by https or on this machine.
     """
     from aspora.costs import attribution, formats
 
@@ -75,15 +86,17 @@ def cost(  # noqa: PLR0913 - one argument an option
     days = (_day(first, "--from"), _day(last, "--to"))
     if days[0] and days[1] and days[0] > days[1]:
         raise UsageError(f"--from {first} lies after --to {last}")
-    _one_source("--spend", spend, "--prometheus", prometheus)
-    _one_source("--allocation", allocation, "--opencost", opencost)
-    if not (spend or allocation or prometheus or opencost):
+    sources = {"--spend": spend, "--gateway": gateway, "--prometheus": prometheus}
+    _one_source(sources)
+    _one_source({"--allocation": allocation, "--opencost": opencost})
+    if not (spend or gateway or allocation or prometheus or opencost):
         raise UsageError(
             "there is nothing to read",
-            hint="name --spend FILE or --prometheus URL, and --allocation FILE or --opencost URL",
+            hint="name --spend FILE, --gateway URL or --prometheus URL,\n"
+            "and --allocation FILE or --opencost URL",
         )
     ids = _skill_ids()
-    records = _spend(spend, prometheus, days, ids)
+    records = _asked(gateway, ca, days, ids) if gateway else _spend(spend, prometheus, days, ids)
     allocated = _allocations(allocation, opencost, days)
     mode: attribution.Idle = "separate" if idle == "separate" else "share"
     rows = attribution.between(attribution.attribute(records, allocated, ids, mode), *days)
@@ -104,9 +117,10 @@ def _remarks(
         click.echo("no allocation was read: compute is not shown", err=True)
 
 
-def _one_source(file_option: str, file: Path | None, url_option: str, url: str | None) -> None:
-    if file and url:
-        raise UsageError(f"{file_option} and {url_option} are two sources of the same")
+def _one_source(given: Mapping[str, Path | str | None]) -> None:
+    named = [option for option, value in given.items() if value]
+    if len(named) > 1:
+        raise UsageError(f"{named[0]} and {named[1]} are two sources of the same")
 
 
 def _day(text: str | None, option: str) -> date | None:
@@ -142,15 +156,32 @@ def _skill_ids() -> SkillIds:
 def _spend(
     file: Path | None, url: str | None, days: tuple[date | None, date | None], ids: SkillIds
 ) -> tuple[SpendRecord, ...]:
+    from aspora.costs import litellm
     from aspora.costs.records import spend_records
 
     if file:
-        return spend_records(_text(file), str(file))
+        text = _text(file)
+        if litellm.is_answer(text):
+            return litellm.spend_of_text(text, str(file), ids)
+        return spend_records(text, str(file))
     if url:
         from local.cost_sources import spend_of
 
         return spend_of(url, *_both(days, "--prometheus"), ids)
     return ()
+
+
+def _asked(
+    url: str, ca: Path | None, days: tuple[date | None, date | None], ids: SkillIds
+) -> tuple[SpendRecord, ...]:
+    from local.cost_sources import spend_of_gateway
+    from local.gateway_client import MASTER_KEY, service
+
+    first, last = _both(days, "--gateway")
+    key = os.environ.get(MASTER_KEY, "")
+    if not key:
+        raise UsageError(f"{MASTER_KEY} is not set", hint="it holds the gateway's master key")
+    return spend_of_gateway(service(url, key, ca), first, last, ids)
 
 
 def _allocations(

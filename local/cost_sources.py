@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
-from aspora.costs import prometheus, records
+from aspora.costs import litellm, prometheus, records
 from aspora.errors import EnvironmentFailure, UsageError
 
 if TYPE_CHECKING:
     from aspora.costs.attribution import SkillIds
+    from local.json_service import JsonService
 
 TIMEOUT = urllib3.Timeout(connect=5, read=60)
 LIMIT = 64 * 1024 * 1024  # bytes of one answer
+MAX_PAGES = 1000
 AGGREGATE = "namespace,label:domain,label:role,label:skill"
 
 
@@ -30,6 +32,26 @@ def spend_of(url: str, first: date, last: date, ids: SkillIds) -> tuple[records.
         }
         found += prometheus.spend(day, answers, ids)
     return tuple(found)
+
+
+def spend_of_gateway(
+    service: JsonService, first: date, last: date, ids: SkillIds
+) -> tuple[records.SpendRecord, ...]:
+    """The gateway's own books of these days, page by page."""
+    found: list[Any] = []
+    page, pages = 1, 1
+    while page <= pages:
+        query = {"start_date": f"{first}", "end_date": f"{last}", "page": f"{page}"}
+        query["page_size"] = f"{litellm.PAGE}"
+        _, answer = service.call("GET", litellm.PATH, query=query, money=True)
+        found.append(answer)
+        pages = litellm.pages_of(answer, service.url)
+        if pages > MAX_PAGES:
+            raise EnvironmentFailure(
+                f"{service.url} has more than {MAX_PAGES} pages of spend", hint="ask in parts"
+            )
+        page += 1
+    return litellm.spend_of_pages(found, service.url, ids)
 
 
 def allocations_of(url: str, first: date, last: date) -> tuple[records.Allocation, ...]:

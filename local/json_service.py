@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -92,8 +93,10 @@ class JsonService:
         body: Any = None,
         query: Mapping[str, str] | None = None,
         accept: Collection[int] = (HTTPStatus.OK,),
+        money: bool = False,
     ) -> tuple[int, Any]:
-        """The status and the answer, read as JSON. Raises EnvironmentFailure for every other."""
+        """The status and the answer, read as JSON, with `money` its fractions as Decimal. Raises
+        EnvironmentFailure for every other."""
         status, data = self._send(method, path, body, query)
         if status not in accept:
             raise EnvironmentFailure(
@@ -101,7 +104,7 @@ class JsonService:
                 hint=self.hint,
             )
         try:
-            return status, _json(data) if data else None
+            return status, _json(data, Decimal if money else float) if data else None
         except (ValueError, RecursionError):
             raise self.unlike(method, path, "no JSON") from None
 
@@ -143,9 +146,9 @@ class JsonService:
         return answer.status, data
 
 
-def _json(data: bytes) -> Any:
+def _json(data: bytes, fraction: type[float | Decimal] = float) -> Any:
     """Strictly: Python's own reader takes NaN and Infinity too."""
-    return json.loads(data, parse_constant=_no_number)
+    return json.loads(data, parse_float=fraction, parse_constant=_no_number)
 
 
 def _no_number(text: str) -> None:

@@ -340,12 +340,21 @@ def test_the_command_reads_files(aspora: Callable[..., Outcome]) -> None:
             ("--actual",),
             (
                 "error: there is nothing to read\n"
-                "  name --spend FILE or --prometheus URL, and --allocation FILE or --opencost URL\n"
+                "  name --spend FILE, --gateway URL or --prometheus URL,\n"
+                "  and --allocation FILE or --opencost URL\n"
             ),
         ),
         (
             ("--actual", "--spend", str(SPEND), "--prometheus", "http://x"),
             "error: --spend and --prometheus are two sources of the same\n",
+        ),
+        (
+            ("--actual", "--gateway", "http://127.0.0.1:9", "--prometheus", "http://x"),
+            "error: --gateway and --prometheus are two sources of the same\n",
+        ),
+        (
+            ("--actual", "--gateway", "http://127.0.0.1:9"),
+            "error: --gateway needs --from and --to\n  for example --from 2026-11-01\n",
         ),
         (
             ("--actual", "--spend", str(SPEND), "--from", "2.11."),

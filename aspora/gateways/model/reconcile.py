@@ -17,6 +17,7 @@ from aspora.gateways.model.litellm import MANAGED_BY, Json
 
 Verb = Literal["create", "update", "replace", "delete", "block", "report"]
 TEAM_FIELDS = ("team_alias", "max_budget", "budget_duration", "models", "blocked", "metadata")
+RETIRED = ".replaced"
 KEY_FIELDS = (
     *("team_id", "max_budget", "budget_duration", "models", "rpm_limit"),
     *("max_parallel_requests", "router_settings", "blocked", "metadata"),
@@ -96,7 +97,12 @@ def _teams(wanted: Sequence[Json], found: Sequence[Json]) -> Iterator[Step]:
 
 def retired(name: str) -> str:
     """What a key is called from when it makes room for its successor until it is deleted."""
-    return f"{name}.replaced"
+    return f"{name}{RETIRED}"
+
+
+def in_use(alias: str) -> str:
+    """The name of the key that an alias is or was of: LiteLLM's books keep the last one."""
+    return alias.removesuffix(RETIRED)
 
 
 def _keys(

@@ -5,13 +5,12 @@ Skips are taken here and not by the scanner, so that one which nothing needs any
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 
 from aspora.problems import CodeInfo, Position, Problem
-from aspora.registered import Registered
 
 SKIPS_FILE = "aspora/policy_skips.py"
 EXPIRED = CodeInfo(
@@ -24,7 +23,7 @@ UNUSED = CodeInfo(
 
 @dataclass(frozen=True, order=True)
 class Result:
-    """One check on one resource, by its address in Terraform; `link` is where to read on."""
+    """One check on one resource, by the scanner's address of it; `link` is where to read on."""
 
     check: str
     address: str
@@ -42,10 +41,24 @@ class Scan:
 
 
 @dataclass(frozen=True)
-class Skip:
-    """A check that does not count, for resources of a type and name, until a date.
+class Subject:
+    """What a finding is about.
 
-    `resource` is the class in the SDK (`s3.Bucket`), `name` a pattern of the name it was given.
+    `kind` is the class in the SDK (`s3.Bucket`) or the Kubernetes kind, `name` the one it was given
+    (`namespace/name` for an object). `place` answers where a finding of a check stands.
+    """
+
+    kind: str
+    name: str
+    place: Callable[[str], Position]
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A check that does not count, for what is of a kind and name, until a date.
+
+    `resource` and `name` are patterns of a Subject's `kind` and `name`.
     """
 
     check: str
@@ -55,13 +68,31 @@ class Skip:
     name: str = "*"
     stacks: tuple[str, ...] = ("staging", "prod")
 
-    def covers(self, check: str, resource: Registered) -> bool:
+    def covers(self, check: str, subject: Subject) -> bool:
         """Whether this is the check and the resource that it speaks of."""
         return (
             self.check == check
-            and self.resource == class_name(resource.type)
-            and fnmatchcase(resource.name, self.name)
+            and fnmatchcase(subject.kind, self.resource)
+            and fnmatchcase(subject.name, self.name)
         )
+
+
+@dataclass(frozen=True)
+class ScanInput:
+    """What a scanner is given: a text in the language of one of its frameworks.
+
+    `given` is how many resources it must say it looked at, `subjects` what its addresses stand
+    for, and `looked_at` are the addresses that must have a result: a scanner that steps over what
+    it does not understand is green, too. `skips` are those of its checks.
+    """
+
+    framework: str
+    what: str
+    text: str
+    given: int
+    subjects: Mapping[str, Subject]
+    skips: tuple[Skip, ...]
+    looked_at: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -72,57 +103,49 @@ class Verdict:
     passed: int
     problems: tuple[Problem, ...]
     skipped: tuple[tuple[Result, Skip], ...]
-    titles: Mapping[str, str]
+    results: Mapping[str, Result]
 
     def info(self, code: str) -> CodeInfo:
-        """What a code of `problems` stands for."""
+        """What a code of `problems` stands for, as far as the scanner said it."""
         known = {EXPIRED.code: EXPIRED, UNUSED.code: UNUSED}
-        return known.get(code) or CodeInfo(code, self.titles.get(code, code), "")
+        if code in known or code not in self.results:
+            return known.get(code) or CodeInfo(code, code, "")
+        result = self.results[code]
+        return CodeInfo(code, result.title, "", link=result.link)
 
 
 def judge(
     scan: Scan,
-    resources: Mapping[str, Registered],
+    subjects: Mapping[str, Subject],
     skips: Sequence[Skip],
     stack: str,
     today: date,
 ) -> Verdict:
-    """`resources` by address; problems stand at the stack's settings file, the one they share."""
+    """`subjects` by address; a skip that is out of date stands at the stack's settings file."""
     mine = [skip for skip in skips if stack in skip.stacks]
-    place = Position(f"Pulumi.{stack}.yaml", 1, 1)
     skipped: list[tuple[Result, Skip]] = []
-    problems: list[Problem] = []
+    problems: set[Problem] = set()
     for result in scan.failed:
-        resource = resources[result.address]
-        covering = [skip for skip in mine if skip.covers(result.check, resource)]
+        subject = subjects[result.address]
+        covering = [skip for skip in mine if skip.covers(result.check, subject)]
         skipped += [(result, skip) for skip in covering]
         if not any(skip.expires >= today for skip in covering):
-            problems.append(_problem(result, resource, place))
+            problems.add(_problem(result, subject))
     used = {skip for _, skip in skipped}
-    problems += _stale(mine, used, today, place)
-    titles = {result.check: result.title for result in scan.failed}
+    problems.update(_stale(mine, used, today, Position(f"Pulumi.{stack}.yaml", 1, 1)))
     return Verdict(
         scan.resources,
         len(scan.passed),
         tuple(sorted(problems)),
         tuple((result, skip) for result, skip in skipped if skip.expires >= today),
-        titles,
+        {result.check: result for result in scan.failed},
     )
 
 
-def class_name(token: str) -> str:
-    """`aws:s3/bucket:Bucket` as the SDK's `s3.Bucket`."""
-    _, member, name = token.split(":")
-    return f"{member.partition('/')[0]}.{name}"
-
-
-def _problem(result: Result, resource: Registered, place: Position) -> Problem:
-    where = f"{class_name(resource.type)} {resource.name}"
-    component = resource.parent.rpartition("::")
-    kind = component[0].rpartition("::")[2].rpartition("$")[2]
-    hints = [f"declared in {kind} {component[2]}"] if kind.startswith("aspora:") else []
-    hints += [result.link] if result.link else []
-    return Problem(result.check, where, result.title, place, "\n".join(hints))
+def _problem(result: Result, subject: Subject) -> Problem:
+    where = f"{subject.kind} {subject.name}"
+    hint = "\n".join(line for line in (subject.hint, result.link) if line)
+    return Problem(result.check, where, result.title, subject.place(result.check), hint)
 
 
 def _stale(

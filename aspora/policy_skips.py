@@ -16,6 +16,89 @@ _A_BOUNDARY = (
     " and those are checked each"
 )
 
+_ALL = ("local", "staging", "prod")
+_NO_DIGEST = (
+    "no registry has been asked for these digests, and none is made up (decision 16); `aspora"
+    " validate --stack prod` refuses prod until they stand in the domain files and pins"
+)
+_CLICKHOUSE_WRITES = (
+    "ClickHouse's image writes its configuration at its start, and the operator has no field for"
+    " volumes that would take its place"
+)
+_OPERATOR_ACCOUNT = (
+    "the operator has no field for it in the pod; the ServiceAccount says itself that no token is"
+    " mounted, which ASP508 looks at"
+)
+_OPERATOR_PROBES = "ClickHouse's operator writes the probes itself, into the StatefulSet it makes"
+
+RULE_SKIPS: tuple[Skip, ...] = (
+    Skip("ASP501", "*", _NO_DIGEST, UNTIL, stacks=("prod",)),
+    *(
+        Skip("ASP507", kind, _CLICKHOUSE_WRITES, UNTIL, stacks=_ALL)
+        for kind in ("ClickHouseCluster", "KeeperCluster")
+    ),
+)
+"""Of our own rules (aspora/checks)."""
+
+OBJECT_SKIPS: tuple[Skip, ...] = (
+    Skip("CKV_K8S_43", "*", _NO_DIGEST, UNTIL, stacks=_ALL),
+    Skip(
+        "CKV_K8S_15",
+        "*",
+        "versions are not moved, and prod runs digests; to ask the registry at each start would"
+        " make its outage ours. Nodes pull with one identity, so waiting gets nobody an image",
+        UNTIL,
+        stacks=_ALL,
+    ),
+    Skip(
+        "CKV_K8S_35",
+        "*",
+        "agents' SDKs and the products read keys from variables. A file is read as easily by who is"
+        " in the pod; nobody may `exec` into one, and no process prints its environment",
+        UNTIL,
+        stacks=_ALL,
+    ),
+    Skip(
+        "CKV_K8S_40",
+        "*",
+        "a user in gVisor is none of the node's, and agents' images know theirs as 1000; images of"
+        " the products own their files as the user they were made for (101, 999)",
+        UNTIL,
+        stacks=_ALL,
+    ),
+    *(
+        Skip(
+            "CKV_K8S_11",
+            "*",
+            "a limit of CPU slows a store or controller down while its node stands idle; requests"
+            " share a busy node out, and domains' containers have limits",
+            UNTIL,
+            name=name,
+            stacks=_ALL,
+        )
+        for name in ("aspora-observability/*", "agent-sandbox-system/agent-sandbox-controller")
+    ),
+    Skip(
+        "CKV_K8S_38",
+        "Deployment",
+        "the controller makes sandboxes through the API; its rights stand beside it",
+        UNTIL,
+        name="agent-sandbox-system/agent-sandbox-controller",
+        stacks=_ALL,
+    ),
+    *(
+        Skip(check, kind, reason, UNTIL, stacks=_ALL)
+        for kind in ("ClickHouseCluster", "KeeperCluster")
+        for check, reason in (
+            ("CKV_K8S_8", _OPERATOR_PROBES),
+            ("CKV_K8S_9", _OPERATOR_PROBES),
+            ("CKV_K8S_22", _CLICKHOUSE_WRITES),
+            ("CKV_K8S_38", _OPERATOR_ACCOUNT),
+        )
+    ),
+)
+"""Of checkov's checks of Kubernetes objects."""
+
 SKIPS: tuple[Skip, ...] = (
     Skip(
         "CKV_AWS_339",
@@ -128,3 +211,4 @@ SKIPS: tuple[Skip, ...] = (
         stacks=("prod",),
     ),
 )
+"""Of checkov's checks of AWS resources."""

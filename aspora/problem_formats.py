@@ -122,14 +122,18 @@ def _property(text: str) -> str:
 
 
 def _sarif_rule(info: CodeInfo) -> dict[str, Any]:
+    """`helpUri` is for addresses alone; a page of this repository is named in the text."""
+    address = info.link.startswith("https://")
     example = f"\n\nFor example: {info.example}" if info.example else ""
-    return {
+    page = f"\n\nRead on: {info.link}" if info.link and not address else ""
+    rule = {
         "id": info.code,
         "shortDescription": {"text": info.title},
         "fullDescription": {"text": info.why or info.title},
-        "help": {"text": f"{info.why or info.title}{example}"},
+        "help": {"text": f"{info.why or info.title}{example}{page}"},
         "defaultConfiguration": {"level": "error"},
     }
+    return rule | {"helpUri": info.link} if address else rule
 
 
 def _sarif_result(problem: Problem, rule: int) -> dict[str, Any]:

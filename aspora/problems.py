@@ -1,6 +1,7 @@
 """A problem in a file a person wrote: where it stands, what is wrong and the way out.
 
 Codes: ASP1xx the YAML text, ASP2xx the schema, ASP3xx rules across files, ASP4xx stack settings.
+ASP5xx, rules on rendered objects, stand in `aspora/checks/rules/`, one a file.
 """
 
 from __future__ import annotations
@@ -55,12 +56,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class CodeInfo:
-    """What a code stands for: a title, why it matters and an example of the way out."""
+    """What a code stands for: a title, why it matters, an example of the way out, where to read."""
 
     code: str
     title: str
     why: str
     example: str = ""
+    link: str = ""
 
 
 def _registry(*entries: CodeInfo) -> Mapping[str, CodeInfo]:

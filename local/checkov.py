@@ -1,7 +1,8 @@
-"""Run checkov over the AWS resources of a program, and read what it says.
+"""Run checkov over what a stack declares, and read what it says.
 
-checkov looks at Terraform's plans, so it gets one. It runs in an environment of its own, with no
-setting of the user's and no way out of this machine.
+It looks at Terraform's plans and at Kubernetes objects, so it gets one of the first and all of the
+second, in one run. It runs in an environment of its own, with no setting of the user's and no way
+out of this machine.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from aspora.errors import EnvironmentFailure
-from aspora.policy import Result, Scan, Skip, Verdict, judge
-from aspora.policy_skips import SKIPS
-from aspora.registered import Registered, aws_resources
-from aspora.terraform import addresses, plan
+from aspora.policy import Result, Scan, ScanInput, Verdict, judge
 
 SCAN_SECONDS = 300.0
-"""300 resources take 10 s on two idle cores."""
-POLICY_INDEX = "https://www.checkov.io/5.Policy%20Index/terraform.html"
+"""300 resources and 500 objects take 8 s on an idle core."""
+INDEX = "https://www.checkov.io/5.Policy%20Index/"
+PAGES = {"terraform_plan": "terraform.html", "kubernetes": "kubernetes.html"}
+"""Where checks are listed that have no page of their own; the frameworks we use."""
+FILES = {"terraform_plan": "plan.json", "kubernetes": "objects.yaml"}
+"""What each framework's input is called; checkov goes by the ending."""
 _NOWHERE = "http://127.0.0.1:9"  # the port of the protocol that throws everything away
 _CRASHED = "Failed to run check"
 _ANEW = "remove the folder checkov from the tool cache: it is installed anew then"
@@ -35,39 +37,53 @@ class ScanFailed(EnvironmentFailure):
 
 
 def gate(
-    resources: Sequence[Registered],
+    inputs: Sequence[ScanInput],
     python: Path,
     stack: str,
     today: date,
-    skips: Sequence[Skip] = SKIPS,
-) -> Verdict:
-    """Scan every AWS resource of a stack's program and judge the findings.
+) -> tuple[Verdict, ...]:
+    """Scan all inputs at once and judge each one's findings by its skips.
 
-    Raises ScanFailed when the scanner did not look at each of them: that would be green, too.
+    Raises ScanFailed when the scanner did not look at everything: that would be green, too.
     """
-    given = sum(1 for _ in aws_resources(tuple(resources)))
-    found = scan(plan(resources), python)
-    if found.resources != given:
+    scans = scan({one.framework: one.text for one in inputs}, python)
+    for one in inputs:
+        _whole(one, scans[one.framework])
+    return tuple(
+        judge(scans[one.framework], one.subjects, one.skips, stack, today) for one in inputs
+    )
+
+
+def _whole(given: ScanInput, found: Scan) -> None:
+    hint = "what `aspora` gives it is not as checkov expects it; this is a bug"
+    if found.resources != given.given:
         raise ScanFailed(
-            f"checkov looked at {found.resources} of {given} AWS resources",
-            hint="the plan that aspora/terraform.py makes is not as checkov expects it",
+            f"checkov looked at {found.resources} of {given.given} {given.what}s", hint=hint
         )
-    return judge(found, addresses(resources), skips, stack, today)
+    seen = {result.address for result in (*found.passed, *found.failed)}
+    strange, missed = sorted(seen - given.subjects.keys()), sorted(given.looked_at - seen)
+    if strange:
+        raise ScanFailed(f"checkov speaks of {strange[0]}, which it was not given", hint=hint)
+    if missed:
+        raise ScanFailed(f"checkov made no check of {', '.join(missed[:5])}", hint=hint)
 
 
-def scan(plan: Mapping[str, Any], python: Path, *, seconds: float = SCAN_SECONDS) -> Scan:
-    """What checkov says of a Terraform plan. Raises ScanFailed."""
+def scan(
+    texts: Mapping[str, str], python: Path, *, seconds: float = SCAN_SECONDS
+) -> dict[str, Scan]:
+    """What checkov says of a text for each of its frameworks. Raises ScanFailed."""
     with tempfile.TemporaryDirectory(prefix="aspora-checkov-") as folder:
-        (Path(folder) / "plan.json").write_text(json.dumps(plan), "utf-8")
-        code, said, log = _run(python, Path(folder), seconds)
+        for framework, text in texts.items():
+            (Path(folder) / FILES[framework]).write_text(text, "utf-8")
+        code, said, log = _run(python, tuple(texts), Path(folder), seconds)
     if code != 0 or _CRASHED in log:
         raise ScanFailed(
             f"checkov broke down (exit code {code}):\n{_last_lines(log)}",
-            hint="this is a bug of checkov, or of aspora/terraform.py that makes its input; when"
-            f" checkov itself is damaged, {_ANEW}",
+            hint="this is a bug of checkov, or of what makes its input (aspora/terraform.py,"
+            f" aspora/checks/manifests.py); when checkov itself is damaged, {_ANEW}",
         )
     try:
-        return _read(json.loads(said))
+        return _read(json.loads(said), tuple(texts))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ScanFailed(
             f"checkov's report cannot be read; it starts with {said[:80]!r}",
@@ -75,10 +91,13 @@ def scan(plan: Mapping[str, Any], python: Path, *, seconds: float = SCAN_SECONDS
         ) from None
 
 
-def _run(python: Path, folder: Path, seconds: float) -> tuple[int, str, str]:
+def _run(
+    python: Path, frameworks: tuple[str, ...], folder: Path, seconds: float
+) -> tuple[int, str, str]:
     """Exit code, output and log. The work folder is ours, for checkov reads .checkov.yaml there."""
-    options = ("--framework", "terraform_plan", "--skip-download", "--soft-fail", "--compact")
-    command = (str(python), "-I", "-m", "checkov.main", *options, "-o", "json", "-f", "plan.json")
+    files = [FILES[framework] for framework in frameworks]
+    options = ("--framework", *frameworks, "--skip-download", "--soft-fail", "--compact")
+    command = (str(python), "-I", "-m", "checkov.main", *options, "-o", "json", "-f", *files)
     try:
         process = subprocess.Popen(  # noqa: S603 - the command is ours
             command,
@@ -117,27 +136,34 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _read(report: Mapping[str, Any]) -> Scan:
+def _read(said: Any, frameworks: tuple[str, ...]) -> dict[str, Scan]:
+    """One report for one framework, a list of them for several."""
+    reports = said if isinstance(said, list) else [said]
+    by_type = {report["check_type"]: report for report in reports}
+    return {framework: _scan(by_type[framework], framework) for framework in frameworks}
+
+
+def _scan(report: Mapping[str, Any], framework: str) -> Scan:
     results, summary = report["results"], report["summary"]
     if summary["parsing_errors"]:
-        raise ValueError("the plan could not be parsed")
+        raise ValueError("the input could not be parsed")
     return Scan(
         resources=int(summary["resource_count"]),
-        passed=_results(results["passed_checks"]),
-        failed=_results(results["failed_checks"]),
+        passed=_results(results["passed_checks"], framework),
+        failed=_results(results["failed_checks"], framework),
     )
 
 
-def _results(records: Sequence[Mapping[str, Any]]) -> tuple[Result, ...]:
+def _results(records: Sequence[Mapping[str, Any]], framework: str) -> tuple[Result, ...]:
     """Sorted, and each once: some checks are made in two ways."""
     return tuple(
         sorted(
             {
                 Result(
                     record["check_id"],
-                    record["resource_address"],
+                    record["resource_address"] or record["resource"],
                     record["check_name"],
-                    record["guideline"] or POLICY_INDEX,
+                    record["guideline"] or INDEX + PAGES[framework],
                 )
                 for record in records
             }

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from aspora.aws_scan import aws_input
 from aspora.errors import EnvironmentFailure, ToolUnavailable
-from aspora.policy import Result
+from aspora.policy import Result, Scan, ScanInput, Subject, Verdict
+from aspora.problems import Position
 from aspora.registered import Registered
 from local import checkov, environments
 from local.checkov import ScanFailed, gate, scan
@@ -25,7 +27,7 @@ from local.paths import Paths
 from local.progress import QuietProgress
 from local.toolchain import faults
 
-EMPTY_PLAN: dict[str, Any] = {"planned_values": {}}
+EMPTY_PLAN = {"terraform_plan": '{"planned_values": {}}'}
 
 
 def script(path: Path, text: str) -> Path:
@@ -196,7 +198,7 @@ def scanner(tmp_path: Path) -> Scanner:
     return lambda text: script(tmp_path / "scanner", text)
 
 
-def record(check: str, address: str, **more: Any) -> dict[str, Any]:
+def record(check: str, address: str | None, **more: Any) -> dict[str, Any]:
     return {
         "check_id": check,
         "check_name": f"title of {check}",
@@ -206,25 +208,54 @@ def record(check: str, address: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def report(passed: list[Any], failed: list[Any], count: int, *, errors: int = 0) -> str:
-    found = {
+def found(
+    passed: list[Any], failed: list[Any], count: int, errors: int = 0, of: str = "terraform_plan"
+) -> dict[str, Any]:
+    return {
+        "check_type": of,
         "results": {"passed_checks": passed, "failed_checks": failed},
         "summary": {"resource_count": count, "parsing_errors": errors},
     }
-    return f"cat <<'END'\n{json.dumps(found)}\nEND"
+
+
+def says(report: Any) -> str:
+    return f"cat <<'END'\n{json.dumps(report)}\nEND"
+
+
+def report(passed: list[Any], failed: list[Any], count: int, *, errors: int = 0) -> str:
+    return says(found(passed, failed, count, errors))
 
 
 def test_a_report_is_read(scanner: Scanner) -> None:
     twice = record("CKV_AWS_18", "aws_s3_bucket.b")
     linked = record("CKV_AWS_18", "aws_s3_bucket.a", guideline="https://example.org")
-    found = scan(EMPTY_PLAN, scanner(report([twice], [twice, linked, twice], 2)))
+    plan = scan(EMPTY_PLAN, scanner(report([twice], [twice, linked, twice], 2)))["terraform_plan"]
     index = "https://www.checkov.io/5.Policy%20Index/terraform.html"
-    assert found.resources == 2
-    assert found.failed == (
+    assert plan.resources == 2
+    assert plan.failed == (
         Result("CKV_AWS_18", "aws_s3_bucket.a", "title of CKV_AWS_18", "https://example.org"),
         Result("CKV_AWS_18", "aws_s3_bucket.b", "title of CKV_AWS_18", index),
     )
-    assert found.passed == found.failed[1:]
+    assert plan.passed == plan.failed[1:]
+
+
+def test_two_frameworks_are_one_run_with_two_reports(scanner: Scanner, tmp_path: Path) -> None:
+    pod = record("CKV_K8S_8", None, resource="Pod.zoo.lion")
+    reports = [found([], [pod], 1, of="kubernetes"), found([], [], 3)]
+    look = f'{{ echo "$@"; cat objects.yaml; }} > {tmp_path}/seen\n'
+    both = scan({**EMPTY_PLAN, "kubernetes": "---\n{}\n"}, scanner(look + says(reports)))
+    index = "https://www.checkov.io/5.Policy%20Index/kubernetes.html"
+    lion = Result("CKV_K8S_8", "Pod.zoo.lion", "title of CKV_K8S_8", index)
+    assert both == {"terraform_plan": Scan(3, (), ()), "kubernetes": Scan(1, (), (lion,))}
+    arguments, *text = (tmp_path / "seen").read_text().splitlines()
+    assert "--framework terraform_plan kubernetes --skip-download" in arguments
+    assert arguments.endswith(" -f plan.json objects.yaml")
+    assert text == ["---", "{}"]
+
+
+def test_a_report_that_is_missing_is_no_green_gate(scanner: Scanner) -> None:
+    with pytest.raises(ScanFailed, match="cannot be read"):
+        scan({**EMPTY_PLAN, "kubernetes": ""}, scanner(report([], [], 0)))
 
 
 def test_it_gets_the_plan_and_nothing_of_the_user(
@@ -274,9 +305,9 @@ def test_a_scanner_that_breaks_down(scanner: Scanner, answer: str, code: int, wo
     assert caught.value.message.startswith(f"checkov broke down (exit code {code}):\n    ")
     assert words in caught.value.message
     assert caught.value.hint == (
-        "this is a bug of checkov, or of aspora/terraform.py that makes its input; when"
-        " checkov itself is damaged, remove the folder checkov from the tool cache: it is"
-        " installed anew then"
+        "this is a bug of checkov, or of what makes its input (aspora/terraform.py,"
+        " aspora/checks/manifests.py); when checkov itself is damaged, remove the folder checkov"
+        " from the tool cache: it is installed anew then"
     )
 
 
@@ -299,20 +330,57 @@ def test_a_scanner_that_hangs_is_ended_with_its_children(scanner: Scanner, tmp_p
     assert not status.exists() or "zombie" in status.read_text()
 
 
+HINT = "what `aspora` gives it is not as checkov expects it; this is a bug"
+TODAY = date(2026, 12, 1)
+
+
+def judged(*names: str, python: Path) -> Verdict:
+    """The gate on buckets of these names."""
+    buckets = [Registered("aws:s3/bucket:Bucket", name, f"urn:{name}", {}) for name in names]
+    (verdict,) = gate([aws_input(buckets, "staging", ())], python, "staging", TODAY)
+    return verdict
+
+
 def test_a_scanner_that_looks_at_less_is_no_green_gate(scanner: Scanner) -> None:
-    resources = [Registered("aws:s3/bucket:Bucket", name, f"urn:{name}", {}) for name in ("a", "b")]
     with pytest.raises(ScanFailed) as caught:
-        gate(resources, scanner(report([], [], 1)), "staging", date(2026, 12, 1), ())
+        judged("a", "b", python=scanner(report([], [], 1)))
     assert caught.value.message == "checkov looked at 1 of 2 AWS resources"
-    assert caught.value.hint == (
-        "the plan that aspora/terraform.py makes is not as checkov expects it"
-    )
+    assert caught.value.hint == HINT
     assert checkov.SCAN_SECONDS >= 60
-    verdict = gate(resources, scanner(report([], [], 2)), "staging", date(2026, 12, 1), ())
+    verdict = judged("a", "b", python=scanner(report([], [], 2)))
     assert (verdict.scanned, verdict.problems) == (2, ())
 
 
 def test_two_resources_of_one_urn_are_no_green_gate(scanner: Scanner) -> None:
     same = [Registered("aws:s3/bucket:Bucket", "a", "urn:a", {})] * 2
     with pytest.raises(ScanFailed, match="looked at 1 of 2"):
-        gate(same, scanner(report([], [], 1)), "staging", date(2026, 12, 1), ())
+        gate([aws_input(same, "staging", ())], scanner(report([], [], 1)), "staging", TODAY)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("Pod.zoo.lion", None),
+        ("Namespace.default.zoo", "checkov made no check of Pod.zoo.lion"),
+        ("Pod.zoo.tiger", "checkov speaks of Pod.zoo.tiger, which it was not given"),
+    ],
+)
+def test_a_pod_that_is_stepped_over_is_no_green_gate(
+    scanner: Scanner, address: str, message: str | None
+) -> None:
+    place = Position("Pulumi.staging.yaml", 1, 1)
+    subjects = {
+        "Pod.zoo.lion": Subject("Pod", "zoo/lion", lambda _: place),
+        "Namespace.default.zoo": Subject("Namespace", "zoo", lambda _: place),
+    }
+    pods = frozenset({"Pod.zoo.lion"})
+    given = ScanInput("kubernetes", "Kubernetes object", "", 2, subjects, (), pods)
+    passed = record("CKV_K8S_8", None, resource=address)
+    python = scanner(says(found([passed], [], 2, of="kubernetes")))
+    if message is None:
+        (verdict,) = gate([given], python, "staging", TODAY)
+        assert (verdict.scanned, verdict.passed, verdict.problems) == (2, 1, ())
+    else:
+        with pytest.raises(ScanFailed) as caught:
+            gate([given], python, "staging", TODAY)
+        assert (caught.value.message, caught.value.hint) == (message, HINT)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
 from aspora import cli
-from aspora.policy import Result, Scan, Skip, Verdict, class_name, judge
+from aspora.aws_scan import aws_input, class_name
+from aspora.policy import Result, Scan, Skip, Verdict, judge
 from aspora.policy_skips import SKIPS
 from aspora.registered import Registered
 from aspora.terraform_types import known_tokens
 from local import check_commands
+from local.check_commands import Asked
 from tests.test_terraform_types import sdk_class
 
 TODAY = date(2026, 12, 1)
@@ -22,10 +23,10 @@ LATER = date(2027, 5, 31)
 COMPONENT = "urn:pulumi:staging::aspora-platform::aspora:aws:Buckets$aspora:aws:SecureBucket::logs"
 NO_ROTATION = Result("CKV_AWS_7", "aws_kms_key.data", "Ensure rotation", "https://example.org/7")
 NO_COPY = Result("CKV_AWS_144", "aws_s3_bucket.logs", "Ensure a copy elsewhere")
-RESOURCES = {
-    "aws_kms_key.data": Registered("aws:kms/key:Key", "data", "urn:1", {}),
-    "aws_s3_bucket.logs": Registered("aws:s3/bucket:Bucket", "logs", "urn:2", {}, parent=COMPONENT),
-}
+RESOURCES = (
+    Registered("aws:kms/key:Key", "data", "urn:1", {}),
+    Registered("aws:s3/bucket:Bucket", "logs", "urn:2", {}, parent=COMPONENT),
+)
 
 
 def verdict(
@@ -34,7 +35,7 @@ def verdict(
     today: date = TODAY,
 ) -> Verdict:
     scan = Scan(2, (Result("CKV_AWS_33", "aws_kms_key.data", "No wildcard"),), failed)
-    return judge(scan, RESOURCES, skips, "staging", today)
+    return judge(scan, aws_input(RESOURCES, "staging").subjects, skips, "staging", today)
 
 
 def lines(found: Verdict) -> list[str]:
@@ -124,20 +125,20 @@ def test_the_agreed_skips_hold_together() -> None:
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
     """What the command asks for; the answer is the two findings above and one skip."""
-    asked: list[tuple[str, Path]] = []
+    asked: list[Asked] = []
 
-    def answer(stack: str, root: Path) -> Verdict:
-        asked.append((stack, root))
-        return verdict([skip()])
+    def answer(what: Asked) -> Iterator[tuple[str, Verdict]]:
+        asked.append(what)
+        yield "checkov on AWS resources", verdict([skip()])
 
-    monkeypatch.setattr(check_commands, "_verdict", answer)
+    monkeypatch.setattr(check_commands, "_verdicts", answer)
     return asked
 
 
 def test_the_command_prints_findings_and_counts(
-    shown: list[tuple[str, Path]], capsys: pytest.CaptureFixture[str]
+    shown: list[Asked], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run(["check"]) == 1
     out, err = capsys.readouterr()
@@ -145,27 +146,43 @@ def test_the_command_prints_findings_and_counts(
         "Pulumi.staging.yaml:1:1: CKV_AWS_7 kms.Key data: Ensure rotation\n"
         "    https://example.org/7\n"
     )
-    assert err == ("2 resources scanned, 1 check passed, 1 skipped with a reason, 1 finding\n")
-    assert [stack for stack, _ in shown] == ["staging"]
+    assert err == (
+        "checkov on AWS resources: 2 looked at, 1 check passed, 1 skipped with a reason,"
+        " 1 finding\n"
+    )
+    (asked,) = shown
+    assert (asked.stack, asked.kubernetes, asked.aws, asked.checkov) == (
+        "staging",
+        True,
+        True,
+        True,
+    )
 
 
 def test_the_command_is_quiet_when_all_is_well(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(check_commands, "_verdict", lambda stack, root: verdict(failed=()))
+    monkeypatch.setattr(check_commands, "_verdicts", lambda asked: [("all", verdict(failed=()))])
     assert cli.run(["check", "--stack", "prod"]) == 0
     assert capsys.readouterr().out == ""
 
 
 def test_the_command_speaks_to_code_scanning(
-    shown: list[tuple[str, Path]], capsys: pytest.CaptureFixture[str]
+    shown: list[Asked], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run(["check", "--format", "sarif"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert report["version"] == "2.1.0"
     (run,) = report["runs"]
     (rule,) = run["tool"]["driver"]["rules"]
-    assert (rule["id"], rule["shortDescription"]["text"]) == ("CKV_AWS_7", "Ensure rotation")
+    assert rule == {
+        "id": "CKV_AWS_7",
+        "shortDescription": {"text": "Ensure rotation"},
+        "fullDescription": {"text": "Ensure rotation"},
+        "help": {"text": "Ensure rotation"},
+        "defaultConfiguration": {"level": "error"},
+        "helpUri": "https://example.org/7",
+    }
     (result,) = run["results"]
     assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("CKV_AWS_7", 0, "error")
     assert result["message"]["text"] == "kms.Key data: Ensure rotation\nhttps://example.org/7"
@@ -176,7 +193,7 @@ def test_the_command_speaks_to_code_scanning(
 
 
 def test_the_command_annotates_pull_requests_and_feeds_scripts(
-    shown: list[tuple[str, Path]], capsys: pytest.CaptureFixture[str]
+    shown: list[Asked], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run(["check", "--format", "github"]) == 1
     assert capsys.readouterr().out == (
@@ -188,12 +205,39 @@ def test_the_command_annotates_pull_requests_and_feeds_scripts(
     assert (entry["code"], entry["path"]) == ("CKV_AWS_7", "kms.Key data")
 
 
-def test_a_stack_without_an_aws_side_is_misuse(
-    shown: list[tuple[str, Path]], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("arguments", "halves"),
+    [
+        (["--only", "kubernetes"], (True, False, True)),
+        (["--only", "aws"], (False, True, True)),
+        (["--no-checkov"], (True, False, False)),
+        (["--stack", "local"], (True, False, True)),
+    ],
+)
+def test_the_command_looks_at_the_half_that_is_asked_for(
+    shown: list[Asked], arguments: list[str], halves: tuple[bool, bool, bool]
 ) -> None:
-    assert cli.run(["check", "--stack", "local"]) == 2
-    assert capsys.readouterr().err == (
-        "error: the stack local declares nothing of its own on AWS\n"
-        "  check one that does: aspora check --stack staging\n"
-    )
+    cli.run(["check", *arguments])
+    (asked,) = shown
+    assert (asked.kubernetes, asked.aws, asked.checkov) == halves
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--stack", "local", "--only", "aws"],
+            "the stack local declares nothing of its own on AWS",
+        ),
+        (
+            ["--only", "aws", "--no-checkov"],
+            "the AWS half is checkov's alone",
+        ),
+    ],
+)
+def test_nothing_to_look_at_is_misuse(
+    shown: list[Asked], capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert cli.run(["check", *arguments]) == 2
+    assert capsys.readouterr().err.splitlines()[0] == f"error: {said}"
     assert shown == []

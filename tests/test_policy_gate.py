@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from aspora.policy import Scan
+from aspora.aws_scan import aws_input
+from aspora.checks.manifests import kubernetes_input
+from aspora.policy import Scan, ScanInput
+from aspora.problems import Position
 from aspora.registered import Registered
 from aspora.terraform import plan
 from aspora.terraform_types import known_tokens, terraform_type
@@ -19,7 +24,7 @@ from local.checkov import gate, scan
 from local.environments import CHECKOV, python_of
 from local.paths import Paths
 from local.progress import QuietProgress
-from tests.core import ROOT
+from tests.core import ROOT, platform
 from tests.policy_cases import CASES, declare_all, twin
 
 pytestmark = pytest.mark.engine
@@ -64,7 +69,7 @@ def twins() -> tuple[Registered, ...]:
 @pytest.fixture(scope="module")
 def found(python: Path, twins: tuple[Registered, ...]) -> Scan:
     """One scan of all twins."""
-    return scan(plan(twins), python)
+    return scan({"terraform_plan": json.dumps(plan(twins))}, python)["terraform_plan"]
 
 
 def results(found: Scan, check: str, *, good: bool) -> list[str]:
@@ -91,12 +96,30 @@ def test_the_gate_catches_what_is_wrong_and_passes_its_twin(found: Scan, check: 
     assert results(found, check, good=True) == ["passed"]
 
 
-@pytest.mark.parametrize(("stack", "at_least"), [("staging", 270), ("prod", 290)])
-def test_what_a_stack_declares_is_clean(python: Path, stack: str, at_least: int) -> None:
-    verdict = gate(registered(stack, ROOT), python, stack, date(2026, 12, 1))
-    assert [f"{p.code} {p.path}: {p.message}" for p in verdict.problems] == []
-    assert verdict.scanned >= at_least
-    assert verdict.passed > 2 * verdict.scanned
+def aws(stack: str) -> ScanInput:
+    return aws_input(registered(stack, ROOT), stack)
+
+
+def objects(stack: str) -> ScanInput:
+    return kubernetes_input(platform(stack), lambda ref, check: Position(" ".join(ref), 1, 1))
+
+
+# Prod's objects are checked by the README's own command (tests/test_readme.py).
+@pytest.mark.parametrize(
+    ("stack", "inputs", "at_least"),
+    [("staging", (aws, objects), (270, 500)), ("prod", (aws,), (290,))],
+)
+def test_what_a_stack_declares_is_clean(
+    python: Path,
+    stack: str,
+    inputs: tuple[Callable[[str], ScanInput], ...],
+    at_least: tuple[int, ...],
+) -> None:
+    verdicts = gate([make(stack) for make in inputs], python, stack, date(2026, 12, 1))
+    for verdict, fewest in zip(verdicts, at_least, strict=True):
+        assert [f"{p.code} {p.path}: {p.message}" for p in verdict.problems] == []
+        assert verdict.scanned >= fewest
+        assert verdict.passed > 2 * verdict.scanned
 
 
 def test_the_types_that_checkov_does_not_know_are_listed(python: Path) -> None:

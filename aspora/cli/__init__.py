@@ -28,7 +28,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "down": ("local.commands:down", "Take a platform of this machine down; nothing stays behind."),
     "status": ("local.commands:status", "Show what is up."),
     "cost": ("local.cost_commands:cost", "Say what was spent, by domain, skill, model and day."),
-    "check": ("local.check_commands:check", "Check a stack's AWS side against policies."),
+    "check": ("local.check_commands:check", "Check a stack against our rules and checkov's."),
     "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),
     "gateway": ("local.gateway_commands:gateway", "Keep the model gateway's teams and keys."),
     "prompts": ("local.prompt_commands:prompts", "Keep Langfuse's prompts those of the files."),

@@ -14,6 +14,7 @@ Examples:
   aspora explain                          the fields of a domain file
   aspora explain agents.skills.budget     one field and what is below it
   aspora explain ASP309                   what a problem code means
+  aspora explain ASP514                   what a policy rule is for
 """
 )
 @click.argument("field", required=False)
@@ -29,10 +30,15 @@ def explain(field: str | None) -> int:
 def _code(code: str) -> str:
     from aspora.problems import CODES
 
-    if code not in CODES:
-        raise UsageError(f"there is no code {code}", hint="codes run from ASP101 on")
-    info = CODES[code]
-    return f"{code}: {info.title}\n\n{info.why}"
+    info = CODES.get(code)
+    if info is None:
+        from aspora.checks import BY_ID
+
+        if code not in BY_ID:
+            raise UsageError(f"there is no code {code}", hint="codes run from ASP101 on")
+        info = BY_ID[code].info
+    read = f"\n\nRead on: {info.link}" if info.link else ""
+    return f"{code}: {info.title}\n\n{info.why}{read}"
 
 
 def _field(field: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aspora import names, user_data
 from aspora.crds import CUSTOM_KINDS
 from aspora.render import admission
@@ -17,6 +19,28 @@ PRIORITIES: tuple[tuple[str, int, str], ...] = (
     ("batch", 1_000, "Can wait for a node: scheduled work and experiments."),
 )
 """Below 1,000,000,000, so that the cluster's own system classes always win."""
+
+
+BUILT_IN_KINDS: Mapping[str, tuple[str, ...]] = {
+    "": (
+        *("configmaps", "limitranges", "namespaces", "persistentvolumeclaims", "pods"),
+        *("resourcequotas", "serviceaccounts", "services"),
+    ),
+    "admissionregistration.k8s.io": (
+        *("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
+        *("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
+    ),
+    "apiextensions.k8s.io": ("customresourcedefinitions",),
+    "apps": ("daemonsets", "deployments", "replicasets", "statefulsets"),
+    "batch": ("cronjobs", "jobs"),
+    "networking.k8s.io": ("ingresses", "networkpolicies"),
+    "node.k8s.io": ("runtimeclasses",),
+    "policy": ("poddisruptionbudgets",),
+    "rbac.authorization.k8s.io": ("clusterrolebindings", "clusterroles", "rolebindings", "roles"),
+    "scheduling.k8s.io": ("priorityclasses",),
+    "storage.k8s.io": ("storageclasses",),
+}
+"""Kubernetes' own, without Secrets."""
 
 
 def runtime_class(settings: StackSettings) -> Object:
@@ -53,26 +77,19 @@ def priority_classes() -> list[Object]:
 
 
 def preview_rights(settings: StackSettings) -> list[Object]:
-    """What CI's previews may look at: every kind that we write, and no Secret.
-
-    RBAC cannot take one kind away from a wildcard, so the core group names its kinds.
-    """
+    """What CI's previews may look at: every kind that we write, by its name, and no Secret."""
     if settings.aws is None:
         return []
     api, labels = "rbac.authorization.k8s.io", names.platform_labels()
     looks = ["get", "list", "watch"]
-    core = [
-        *("configmaps", "limitranges", "namespaces", "persistentvolumeclaims", "pods"),
-        *("resourcequotas", "serviceaccounts", "services"),
-    ]
     role = named(f"{api}/v1", "ClusterRole", names.PREVIEW_GROUP, None, labels)
     binding = named(f"{api}/v1", "ClusterRoleBinding", names.PREVIEW_GROUP, None, labels)
     return [
         role
         | {
             "rules": [
-                {"apiGroups": [""], "resources": core, "verbs": looks},
-                {"apiGroups": _our_groups(), "resources": ["*"], "verbs": looks},
+                {"apiGroups": [group], "resources": kinds, "verbs": looks}
+                for group, kinds in _our_kinds().items()
             ]
         },
         binding
@@ -83,14 +100,12 @@ def preview_rights(settings: StackSettings) -> list[Object]:
     ]
 
 
-def _our_groups() -> list[str]:
-    """The API groups of what we write, beside the core group."""
-    built_in = {
-        *("admissionregistration.k8s.io", "apiextensions.k8s.io", "apps", "batch", "node.k8s.io"),
-        *("networking.k8s.io", "policy", "rbac.authorization.k8s.io", "scheduling.k8s.io"),
-        "storage.k8s.io",
-    }
-    return sorted(built_in | {kind.group for kind in CUSTOM_KINDS})
+def _our_kinds() -> dict[str, list[str]]:
+    """What we write and what charts make of it, by API group; plurals, as RBAC has them."""
+    kinds = {group: set(plurals) for group, plurals in BUILT_IN_KINDS.items()}
+    for kind in CUSTOM_KINDS:
+        kinds.setdefault(kind.group, set()).add(kind.plural)
+    return {group: sorted(kinds[group]) for group in sorted(kinds)}
 
 
 def cluster_objects(settings: StackSettings) -> list[Object]:

@@ -39,6 +39,7 @@ NAMESPACE = names.OBSERVABILITY_NAMESPACE
 CLICKHOUSE_API = "clickhouse.com/v1alpha1"
 # hub.docker.com/r/clickhouse/clickhouse-server/tags: what the chart of Langfuse 2.0.0 names.
 CLICKHOUSE_TAG = "26.4"
+CLICKHOUSE_IMAGE = "docker.io/clickhouse/clickhouse-server"
 # hub.docker.com/_/mysql: the release with long support.
 MYSQL_IMAGE = "docker.io/library/mysql:8.4"
 USER = 101
@@ -60,7 +61,7 @@ def objects(settings: StackSettings) -> list[Object]:
     """ClickHouse, MySQL, and the disruption budgets of what has several pods."""
     count = size(settings)
     return [
-        _account(),
+        *(_account(name) for name in ("clickhouse", "clickhouse-keeper")),
         _keepers(count),
         _clickhouse(count),
         _databases(count),
@@ -75,9 +76,9 @@ def _head(api: str, kind: str, name: str, annotations: dict[str, str] | None = N
     return named(api, kind, name, NAMESPACE, names.platform_labels(), annotations)
 
 
-def _account() -> Object:
-    """ClickHouse's own, whose role writes backups."""
-    head = _head("v1", "ServiceAccount", "clickhouse")
+def _account(name: str) -> Object:
+    """ClickHouse's own, whose role writes backups; the keepers' own, so that they hold no token."""
+    head = _head("v1", "ServiceAccount", name)
     return head | {"automountServiceAccountToken": False}
 
 
@@ -89,7 +90,7 @@ def _keepers(count: Size) -> Object:
             "dataVolumeClaimSpec": _claim("10Gi"),
             "podTemplate": _pod("clickhouse-keeper", count),
             "containerTemplate": _container(
-                "clickhouse/clickhouse-keeper", resources("50m", "256Mi", "1Gi")
+                "docker.io/clickhouse/clickhouse-keeper", resources("50m", "256Mi", "1Gi")
             ),
             "settings": {"logger": {"jsonLogs": True, "logToFile": False}},
         }
@@ -106,9 +107,8 @@ def _clickhouse(count: Size) -> Object:
             "keeperClusterRef": {"name": CLICKHOUSE},
             "labels": labels("clickhouse"),
             "dataVolumeClaimSpec": _claim(count.pick("30Gi", "200Gi")),
-            "podTemplate": _pod("clickhouse", count) | {"serviceAccountName": "clickhouse"},
-            "containerTemplate": _container("clickhouse/clickhouse-server", amount)
-            | {"env": secret},
+            "podTemplate": _pod("clickhouse", count),
+            "containerTemplate": _container(CLICKHOUSE_IMAGE, amount) | {"env": secret},
             "settings": {
                 "logger": {"jsonLogs": True, "logToFile": False},
                 "defaultUserPassword": {"secret": {"name": "clickhouse", "key": "admin"}},
@@ -150,6 +150,7 @@ def _claim(size_gib: str) -> Object:
 
 def _pod(service: str, count: Size) -> Object:
     return {
+        "serviceAccountName": service,
         "nodeSelector": placed(count),
         "securityContext": POD_SECURITY | {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER},
         "topologySpreadConstraints": spread(labels(service)),
@@ -238,7 +239,7 @@ def _client(count: Size, name: str, command: list[str]) -> Object:
     """A pod that tells ClickHouse something as its administrator."""
     container: Object = {
         "name": name,
-        "image": f"clickhouse/clickhouse-server:{CLICKHOUSE_TAG}",
+        "image": f"{CLICKHOUSE_IMAGE}:{CLICKHOUSE_TAG}",
         "command": command,
         "env": [from_secret("CLICKHOUSE_PASSWORD", "clickhouse", "admin")],
         "resources": resources("10m", "128Mi", "256Mi"),

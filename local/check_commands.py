@@ -57,7 +57,7 @@ Examples:
 )
 @click.option("--only", type=click.Choice(HALVES), help="Only this half of what it declares.")
 @click.option(
-    "--checkov/--no-checkov", default=True, show_default=True, help="Ask checkov, too; some 15 s."
+    "--no-checkov", is_flag=True, help="Our own rules alone; nothing is installed or downloaded."
 )
 @click.option(
     "--format",
@@ -67,7 +67,7 @@ Examples:
     show_default=True,
     help="How findings are printed.",
 )
-def check(stack: str, only: str | None, checkov: bool, style: str) -> int:  # noqa: FBT001
+def check(stack: str, only: str | None, style: str, *, no_checkov: bool) -> int:
     """Check what a stack declares: Kubernetes objects and AWS resources.
 
     Nothing is deployed, and no account and no cluster are needed. Our own rules read the Kubernetes
@@ -78,7 +78,7 @@ def check(stack: str, only: str | None, checkov: bool, style: str) -> int:  # no
     from aspora import problem_formats
 
     one_shot()
-    verdicts = tuple(_verdicts(_asked(stack, only, checkov=checkov)))
+    verdicts = tuple(_verdicts(_asked(stack, only, checkov=not no_checkov)))
     problems = [problem for _, verdict in verdicts for problem in verdict.problems]
     colour = style == "text" and sys.stdout.isatty()
     info = _infos([verdict for _, verdict in verdicts])

@@ -217,7 +217,7 @@ def test_the_index_lists_every_decision_in_order() -> None:
     numbers = [_title(path)[0] for path in decisions()]
     assert [row[1] for row in table(ROOT / "docs/decisions/README.md", "No.")] == rows
     assert [row[0] for row in table(ROOT / "docs/decisions/README.md", "No.")] == numbers
-    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    assert numbers == sorted(set(numbers), key=int)
     assert all(path.name.startswith(f"{int(_title(path)[0]):04}-") for path in decisions())
 
 

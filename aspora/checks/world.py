@@ -19,6 +19,8 @@ CONTROLLERS = (
     *("Rollout", "StatefulSet"),
 )
 """Kinds with the pod at `spec.template`."""
+STATUS_PORT = "8081"
+"""Of agents with a sidecar: probes and metrics, for callers that have no mesh identity."""
 CLICKHOUSE = ("ClickHouseCluster", "KeeperCluster")
 """Kinds whose operator puts the pod together out of two templates."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aspora.checks.rule import DECISIONS, Hit, Rule
-from aspora.checks.world import World, where
+from aspora.checks.world import STATUS_PORT, World, where
 from aspora.problems import quoted
 
 LISTED: frozenset[tuple[str, str]] = frozenset(
@@ -24,8 +24,6 @@ LISTED: frozenset[tuple[str, str]] = frozenset(
 )
 """Ports that somebody without a mesh identity calls. A reviewer reads a new one twice: here and in
 `aspora/gateways/mesh.py`, which knows why."""
-STATUS_PORT = "9090"
-"""Of agents with a sidecar: probes and metrics."""
 
 
 def look(world: World) -> Iterator[Hit]:

@@ -62,13 +62,20 @@ class World:
         self.objects = tuple(objects)
         self.settings = settings
         self._kinds: dict[str, list[Object]] = {}
+        self._within: dict[tuple[str, str], list[Object]] = {}
         for obj in self.objects:
-            self._kinds.setdefault(obj["kind"], []).append(obj)
+            kind, space = obj["kind"], obj["metadata"].get("namespace", "")
+            self._kinds.setdefault(kind, []).append(obj)
+            self._within.setdefault((kind, space), []).append(obj)
 
     def of(self, *kinds: str) -> Iterator[Object]:
         """The objects of these kinds."""
         for kind in kinds:
             yield from self._kinds.get(kind, ())
+
+    def within(self, kind: str, namespace: str) -> Iterable[Object]:
+        """The objects of a kind in one namespace; looking through all of them takes too long."""
+        return self._within.get((kind, namespace), ())
 
     @cached_property
     def pods(self) -> tuple[Pod, ...]:

@@ -29,9 +29,8 @@ def look(world: World) -> Iterator[Hit]:
 
 def _has_budget(world: World, pod: Pod) -> bool:
     return any(
-        budget["metadata"]["namespace"] == pod.namespace
-        and selects(budget["spec"].get("selector") or {}, pod.labels)
-        for budget in world.of("PodDisruptionBudget")
+        selects(budget["spec"].get("selector") or {}, pod.labels)
+        for budget in world.within("PodDisruptionBudget", pod.namespace)
     )
 
 

@@ -16,9 +16,8 @@ def look(world: World) -> Iterator[Hit]:
     for pod in world.pods:
         chosen = {
             direction
-            for policy in world.of("NetworkPolicy")
-            if policy["metadata"]["namespace"] == pod.namespace
-            and selects(policy["spec"]["podSelector"], pod.labels)
+            for policy in world.within("NetworkPolicy", pod.namespace)
+            if selects(policy["spec"]["podSelector"], pod.labels)
             for direction in _types(policy["spec"])
         }
         for direction, what in DIRECTIONS:

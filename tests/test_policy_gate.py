@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import date
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import pytest
 
 from aspora.aws_scan import aws_input
 from aspora.checks.manifests import kubernetes_input
+from aspora.checks.world import CLICKHOUSE, World
 from aspora.policy import Scan, ScanInput
 from aspora.problems import Position
 from aspora.registered import Registered
+from aspora.render import Object, Ref
 from aspora.terraform import plan
 from aspora.terraform_types import known_tokens, terraform_type
 from infra.recording import record
@@ -24,11 +27,12 @@ from local.checkov import gate, scan
 from local.environments import CHECKOV, python_of
 from local.paths import Paths
 from local.progress import QuietProgress
-from tests.core import ROOT, platform
+from tests.core import ROOT, platform, settings
 from tests.policy_cases import CASES, declare_all, twin
 
 pytestmark = pytest.mark.engine
 
+PRIVILEGED = "CKV_K8S_16"
 UNCHECKED = {
     "aws_budgets_budget",
     "aws_ce_cost_allocation_tag",
@@ -67,9 +71,27 @@ def twins() -> tuple[Registered, ...]:
 
 
 @pytest.fixture(scope="module")
-def found(python: Path, twins: tuple[Registered, ...]) -> Scan:
-    """One scan of all twins."""
-    return scan({"terraform_plan": json.dumps(plan(twins))}, python)["terraform_plan"]
+def privileged() -> ScanInput:
+    """An object of each kind that makes pods, with a container that has the node."""
+    broken: dict[str, Object] = {}
+    for pod in World(deepcopy(list(platform("staging"))), settings("staging")).pods:
+        container = next(iter(pod.containers))
+        container["securityContext"] = {"privileged": True}
+        if pod.kind in CLICKHOUSE:
+            pod.owner["spec"]["containerTemplate"]["securityContext"] = {"privileged": True}
+        broken[pod.kind] = pod.owner
+    return kubernetes_input(broken.values(), nowhere, ())
+
+
+@pytest.fixture(scope="module")
+def scans(python: Path, twins: tuple[Registered, ...], privileged: ScanInput) -> dict[str, Scan]:
+    """One run for all twins and the objects above."""
+    return scan({"terraform_plan": json.dumps(plan(twins)), "kubernetes": privileged.text}, python)
+
+
+@pytest.fixture(scope="module")
+def found(scans: dict[str, Scan]) -> Scan:
+    return scans["terraform_plan"]
 
 
 def results(found: Scan, check: str, *, good: bool) -> list[str]:
@@ -96,12 +118,25 @@ def test_the_gate_catches_what_is_wrong_and_passes_its_twin(found: Scan, check: 
     assert results(found, check, good=True) == ["passed"]
 
 
+def test_the_gate_looks_into_pods_of_every_kind(
+    scans: dict[str, Scan], privileged: ScanInput
+) -> None:
+    about = privileged.subjects
+    caught = {about[r.address].kind for r in scans["kubernetes"].failed if r.check == PRIVILEGED}
+    assert caught == {one.kind for one in about.values()}
+    assert {"CronJob", "KeeperCluster", "Rollout", "SandboxTemplate"} <= caught
+
+
 def aws(stack: str) -> ScanInput:
     return aws_input(registered(stack, ROOT), stack)
 
 
 def objects(stack: str) -> ScanInput:
-    return kubernetes_input(platform(stack), lambda ref, check: Position(" ".join(ref), 1, 1))
+    return kubernetes_input(platform(stack), nowhere)
+
+
+def nowhere(ref: Ref, check: str) -> Position:
+    return Position(" ".join(ref), 1, 1)
 
 
 # Prod's objects are checked by the README's own command (tests/test_readme.py).

@@ -23,7 +23,10 @@ BY_ID: Mapping[str, Rule] = {rule.id: rule for rule in RULES}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One object that breaks a rule. Equal findings are the same finding in two revisions."""
+    """One object that breaks a rule. Equal findings are the same finding in two revisions.
+
+    `message` is plain text and repeats what strangers wrote: whoever shows it escapes it.
+    """
 
     code: str
     ref: Ref

@@ -19,9 +19,11 @@ from aspora.checks.origins import Origins
 from aspora.checks.verdict import unskipped, verdict
 from aspora.checks.world import CONTROLLERS, World, pod_of
 from aspora.load import Loaded, load
+from aspora.policy import ScanInput
 from aspora.policy_skips import OBJECT_SKIPS, RULE_SKIPS, UNTIL
 from aspora.problems import Position
 from aspora.render import Object, Ref, pods, ref, render
+from local import check_commands
 from tests.core import ROOT, domains, of, platform, python, settings, write
 
 TODAY = date(2026, 12, 1)
@@ -256,24 +258,6 @@ def test_the_agreed_skips_have_reasons_and_an_end() -> None:
         assert set(one.stacks) <= set(STACKS)
 
 
-def test_previews_may_look_at_every_kind_but_secrets() -> None:
-    objects = list(platform("staging"))
-    rules = of(platform("staging"), "ClusterRole", "aspora-preview")["rules"]
-    allowed = {(rule["apiGroups"][0], name) for rule in rules for name in rule["resources"]}
-    kinds = {(obj["apiVersion"].rpartition("/")[0], _plural(obj["kind"])) for obj in objects}
-    assert len(kinds) > 35
-    assert kinds <= allowed
-    assert ("", "secrets") not in allowed
-    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
-
-
-def _plural(kind: str) -> str:
-    low = kind.lower()
-    if low.endswith("s"):
-        return f"{low}es"
-    return f"{low[:-1]}ies" if low.endswith("y") and not low.endswith("ay") else f"{low}s"
-
-
 @pytest.fixture
 def writable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Agents that may write to their own root filesystem."""
@@ -333,13 +317,48 @@ def test_the_command_tells_code_scanning_what_a_rule_is(
     assert location["region"] == {"startLine": 29, "startColumn": 9}
 
 
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The frameworks of checkov's that the command asks; checkov itself finds nothing."""
+    asked: list[str] = []
+
+    def checkov(inputs: list[ScanInput], stack: str, today: date) -> Iterator[Any]:
+        asked.extend(one.framework for one in inputs)
+        yield from ()
+
+    monkeypatch.setattr(check_commands, "_checkov", checkov)
+    monkeypatch.chdir(ROOT)
+    return asked
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_command_is_quiet_on_the_repository(
-    stack: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stack: str, given: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(ROOT)
     assert cli.run(["check", "--no-checkov", "--stack", stack]) == 0
     assert capsys.readouterr().out == ""
+    assert given == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "frameworks", "ours"),
+    [
+        ([], ["kubernetes", "terraform_plan"], True),
+        (["--only", "aws"], ["terraform_plan"], False),
+        (["--only", "kubernetes"], ["kubernetes"], True),
+        (["--stack", "local"], ["kubernetes"], True),
+    ],
+)
+def test_checkov_gets_the_halves_that_are_asked_for(
+    arguments: list[str],
+    frameworks: list[str],
+    ours: bool,
+    given: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.run(["check", *arguments]) == 0
+    assert given == frameworks
+    assert capsys.readouterr().err.startswith("our ") is ours
 
 
 def test_domain_files_that_do_not_hold_are_named_first(

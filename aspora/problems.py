@@ -110,6 +110,8 @@ CODES = _registry(
     CodeInfo("ASP316", "Image from elsewhere", "The admission policy lets pods run images of the stack's own prefixes alone.", "image: aspora/ecm-field-agent:v1.0.5"),  # noqa: E501
     CodeInfo("ASP317", "Unknown tool server", "The tool gateway calls the MCP servers of the stack's settings, and no other address.", "tools: [{server: tickets, tools: [list_tickets]}]"),  # noqa: E501
     CodeInfo("ASP318", "Egress around a gateway", "Models have budgets and tools have lists; a host of theirs in `egress` would have neither.", "take it out of `egress`"),  # noqa: E501
+    CodeInfo("ASP351", "More than was agreed to", "What costs the neighbours something is reviewed by the platform team, too.", "propose it in domains/approvals.yaml"),  # noqa: E501
+    CodeInfo("ASP352", "Approval that nothing needs", "Somebody would use it later, and nobody would review that.", "take it out"),  # noqa: E501
     CodeInfo("ASP401", "Stack file without settings", "A stack's settings stand under `config:`.", "config:"),  # noqa: E501
     CodeInfo("ASP402", "No AWS side", "A stack other than local stands on AWS, and its settings say how.", "aspora:aws: {bucketPrefix: aspora-staging, …}"),  # noqa: E501
     CodeInfo("ASP403", "Zone of another region", "AWS has no such zone in the stack's region.", "zones: [us-east-1a, us-east-1b, us-east-1c]"),  # noqa: E501

@@ -2,8 +2,8 @@
 
 tests/bad/<case>.yaml (a domain file), tests/bad/<case>/ (several of them) and
 tests/bad/Pulumi.<case>.yaml (a stack) each stand beside <case>.txt. Cases named prod-* are
-checked with prod's rules. After a change of words: `python -m tests.update_bad`, then read the
-difference.
+checked with prod's rules, and those with approvals are compared with them. After a change of
+words: `python -m tests.update_bad`, then read the difference.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from aspora import approvals
 from aspora.errors import InvalidInput
 from aspora.load import load, load_stack, unverified
 from aspora.problem_formats import format_text
@@ -55,7 +56,9 @@ def _problems(path: Path) -> tuple[Problem, ...]:
         ToolServerAddress(name=name, url=f"https://{name}.example.com/mcp")
         for name in ("calendar", "mail", "tickets")
     )
-    return load(paths, settings(stack, tool_servers=servers)).problems
+    loaded = load(paths, settings(stack, tool_servers=servers))
+    agreed = approvals.check(path, loaded.files) if (path / approvals.FILE).exists() else ()
+    return (*loaded.problems, *agreed)
 
 
 @pytest.mark.parametrize("case", cases())

@@ -1,4 +1,4 @@
-"""What must not stand in the repository, and who owns what is in it."""
+"""What must not stand in the repository, and that hooks and editors find what they need."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.core import ROOT, repository, settings
+from tests.core import ROOT
 from tests.pages import repository_files
 
 MYSELF = Path(__file__).relative_to(ROOT).as_posix()
@@ -99,19 +99,6 @@ def test_no_file_names_a_path_of_this_machine() -> None:
 
 def test_no_file_says_by_what_it_was_written() -> None:
     assert found(WRITTEN_BY) == []
-
-
-def test_codeowners_and_domains_agree() -> None:
-    organisation = settings("prod").gitops.repo_url.rstrip("/").split("/")[-2]
-    lines = (ROOT / ".github/CODEOWNERS").read_text("utf-8").splitlines()
-    rules = [line.split() for line in lines if line and not line.startswith("#")]
-    assert rules == [
-        ["*", f"@{organisation}/platform-team"],
-        *(
-            [f"/domains/{domain.name}/", f"@{organisation}/{domain.owner.team}"]
-            for domain in repository()
-        ),
-    ]
 
 
 def test_hooks_run_what_make_installs_and_fetch_nothing() -> None:

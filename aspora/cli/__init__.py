@@ -23,6 +23,11 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "render": ("aspora.cli.render:render", "Print the Kubernetes objects of a stack."),
     "explain": ("aspora.cli.explain:explain", "Say what a field or a problem code means."),
     "schema": ("aspora.cli.schema:schema", "Print the JSON Schema editors use."),
+    "approvals": (
+        "aspora.cli.approvals:approvals",
+        "Check that the platform team has agreed to what goes beyond the defaults.",
+    ),
+    "codeowners": ("aspora.cli.codeowners:codeowners", "Say or write who reviews what."),
     "up": ("local.commands:up", "Bring a stack up with Pulumi's engine."),
     "preview": ("local.commands:preview", "Show what `up` would change."),
     "down": ("local.commands:down", "Take a platform of this machine down; nothing stays behind."),

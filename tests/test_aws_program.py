@@ -290,7 +290,7 @@ def test_ci_is_trusted_by_exact_subjects() -> None:
         for name in ("preview", "deploy")
     }
     assert subjects == {
-        "preview": ["repo:aspora/platform:pull_request"],
+        "preview": ["repo:aspora/platform:ref:refs/heads/main"],
         "deploy": ["repo:aspora/platform:environment:prod"],
     }
 

@@ -50,8 +50,8 @@ class GithubRolesArgs:
 class GithubRoles(pulumi.ComponentResource):
     """GitHub's OIDC provider and two roles; no long-lived key exists.
 
-    Pull requests get the one that looks; the other needs the workflow's environment, which
-    GitHub lets run only after its approvals.
+    Runs on main get the one that looks (decision 71: a pull request's code gets none); the other
+    needs the workflow's environment, which GitHub lets run only after its approvals.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class GithubRoles(pulumi.ComponentResource):
             opts=child,
         )
         # AWS's managed policies that look at settings and never at data.
-        self.preview = self._role(site, "preview", "pull_request")
+        self.preview = self._role(site, "preview", "ref:refs/heads/main")
         attach(
             self.preview,
             f"{site.name}-preview",

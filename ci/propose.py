@@ -1,0 +1,108 @@
+"""Propose new prices as a pull request: `python3 -m ci.propose FOLDER`.
+
+The files come from a job that asked the Internet and could write nothing. Here only those that
+stand in the table below are taken, and only when they are JSON; they are written by GitHub's API
+as one commit on a branch of its own, so that no Git credential lies on the runner.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ci.github import Api, Refused, finish, say
+
+BRANCH = "prices/refresh"
+TITLE = "Prices of this week"
+FILES = (
+    "aspora/data/aws-prices.json",
+    "aspora/data/model-prices.json",
+    "aspora/data/openrouter-models.json",
+)
+"""What a refresh may change."""
+MOST = 20_000_000
+BODY = """\
+Written by `prices.yml` with `aspora prices refresh`. Look for prices that moved by more than you
+would think, and at what became unpriced.
+
+A pull request that a workflow opens starts no other workflow: close and reopen it, and its checks
+run.
+"""
+
+
+def propose(api: Api, base: str, commit: str, contents: Mapping[str, str]) -> None:
+    """Make the branch this commit's tree with the new files, and one pull request of it."""
+    tree = str(api.get(f"git/commits/{commit}")["tree"]["sha"])
+    entries = [
+        {"path": path, "mode": "100644", "type": "blob", "content": text}
+        for path, text in sorted(contents.items())
+    ]
+    made = api.send("POST", "git/trees", {"base_tree": tree, "tree": entries})
+    if made["sha"] == tree:
+        say("the prices are those of the repository: nothing to propose")
+        return
+    new = api.send(
+        "POST", "git/commits", {"message": TITLE, "tree": made["sha"], "parents": [commit]}
+    )
+    _point(api, str(new["sha"]))
+    owner = api.repository.partition("/")[0]
+    pulls = list(api.pages("pulls", state="open", head=f"{owner}:{BRANCH}", base=base))
+    if pulls:
+        say(f"pull request {int(pulls[0]['number'])} has the prices of today")
+        return
+    pull = {"title": TITLE, "head": BRANCH, "base": base, "body": BODY}
+    say(f"opened pull request {int(api.send('POST', 'pulls', pull)['number'])}")
+
+
+def _point(api: Api, sha: str) -> None:
+    """The branch at this commit; it is the workflow's own, so what stood there goes."""
+    there = [ref for ref in api.pages(f"git/matching-refs/heads/{BRANCH}") if _is(ref)]
+    if there:
+        api.send("PATCH", f"git/refs/heads/{BRANCH}", {"sha": sha, "force": True})
+    else:
+        api.send("POST", "git/refs", {"ref": f"refs/heads/{BRANCH}", "sha": sha})
+
+
+def _is(ref: Mapping[str, object]) -> bool:
+    return ref["ref"] == f"refs/heads/{BRANCH}"
+
+
+def read(folder: Path) -> dict[str, str]:
+    """The new files by their path in the repository. Raises Refused for anything else."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if _file(path)}
+    others = sorted(found.keys() - set(FILES))
+    if others or not found:
+        what = f"{others[0]} is no file of prices" if others else "no file of prices was handed on"
+        raise Refused(what)
+    contents: dict[str, str] = {}
+    for name, path in found.items():
+        if path.stat().st_size > MOST:
+            raise Refused(f"{name} has more than {MOST} bytes")
+        contents[name] = path.read_text("utf-8")
+        json.loads(contents[name])
+    return contents
+
+
+def _file(path: Path) -> bool:
+    return path.is_symlink() or not path.is_dir()
+
+
+def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+    """0 when the prices are proposed or are no news, 1 when that failed."""
+    try:
+        (folder,) = arguments
+        propose(Api.of(env), env["BASE"], env["GITHUB_SHA"], read(Path(folder)))
+    except Refused as error:
+        finish("error", str(error))
+        return 1
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        finish("error", f"not as expected: {error!r}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ci.commits import Branch, make_commit, make_tree, tree_of
 from ci.github import Api, Refused, finish, say
 
 BRANCH = "prices/refresh"
@@ -35,19 +36,13 @@ run.
 
 def propose(api: Api, base: str, commit: str, contents: Mapping[str, str]) -> None:
     """Make the branch this commit's tree with the new files, and one pull request of it."""
-    tree = str(api.get(f"git/commits/{commit}")["tree"]["sha"])
-    entries = [
-        {"path": path, "mode": "100644", "type": "blob", "content": text}
-        for path, text in sorted(contents.items())
-    ]
-    made = api.send("POST", "git/trees", {"base_tree": tree, "tree": entries})
-    if made["sha"] == tree:
+    before = tree_of(api, commit)
+    tree = make_tree(api, contents, before)
+    if tree == before:
         say("the prices are those of the repository: nothing to propose")
         return
-    new = api.send(
-        "POST", "git/commits", {"message": TITLE, "tree": made["sha"], "parents": [commit]}
-    )
-    _point(api, str(new["sha"]))
+    # The branch is the workflow's own: what stood there was last week's.
+    Branch(api, BRANCH).point(make_commit(api, TITLE, tree, [commit]), force=True)
     owner = api.repository.partition("/")[0]
     pulls = list(api.pages("pulls", state="open", head=f"{owner}:{BRANCH}", base=base))
     if pulls:
@@ -55,19 +50,6 @@ def propose(api: Api, base: str, commit: str, contents: Mapping[str, str]) -> No
         return
     pull = {"title": TITLE, "head": BRANCH, "base": base, "body": BODY}
     say(f"opened pull request {int(api.send('POST', 'pulls', pull)['number'])}")
-
-
-def _point(api: Api, sha: str) -> None:
-    """The branch at this commit; it is the workflow's own, so what stood there goes."""
-    there = [ref for ref in api.pages(f"git/matching-refs/heads/{BRANCH}") if _is(ref)]
-    if there:
-        api.send("PATCH", f"git/refs/heads/{BRANCH}", {"sha": sha, "force": True})
-    else:
-        api.send("POST", "git/refs", {"ref": f"refs/heads/{BRANCH}", "sha": sha})
-
-
-def _is(ref: Mapping[str, object]) -> bool:
-    return ref["ref"] == f"refs/heads/{BRANCH}"
 
 
 def read(folder: Path) -> dict[str, str]:

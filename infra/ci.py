@@ -1,7 +1,7 @@
 """What a workflow has to know of a stack, as `name=value` lines for `$GITHUB_OUTPUT`.
 
     python -m infra.ci stacks                which stacks there are to deploy
-    python -m infra.ci stack staging deploy  its role for CI, its region, where its state is
+    python -m infra.ci stack staging deploy  its role for CI, its region, its state
 
 Everything comes from Pulumi.<stack>.yaml: nothing is set twice, and GitHub holds no secret.
 """
@@ -30,7 +30,10 @@ def stacks(root: Path) -> Iterator[str]:
 
 
 def stack(name: str, role: str, root: Path) -> Iterator[str]:
-    """Role, region and state of one stack. Raises UsageError while its account is not known."""
+    """Role, region, state, and where the rendered tree goes, of one stack.
+
+    Raises UsageError while its account is not known.
+    """
     settings = load_stack(name, root)
     if role not in ROLES:
         raise UsageError(f"there is no role {role} for CI", hint=f"there are {', '.join(ROLES)}")
@@ -42,6 +45,8 @@ def stack(name: str, role: str, root: Path) -> Iterator[str]:
     path = f"{names.role_path('ci')}{settings.cluster.name}-{role}"
     yield f"role=arn:aws:iam::{settings.aws.account_id}:role{path}"
     yield f"region={settings.region}"
+    yield f"branch={settings.gitops.branch}"
+    yield f"folder={settings.gitops.path}"
     yield f"state=s3://{settings.aws.bucket_prefix}-pulumi-state?region={settings.region}"
 
 

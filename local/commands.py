@@ -56,7 +56,7 @@ def up(stack: str, *, simulate: bool, observability: bool) -> int:
             f"`--observability` is for this machine; {stack} has its own",
             hint="leave --stack out: aspora up --observability",
         )
-    if not _here(stack, simulate=simulate):
+    if not is_here(stack, simulate=simulate):
         return _official("up", stack)
     from local import platform
 
@@ -95,7 +95,7 @@ Examples:
 @simulate_option
 def preview(stack: str, *, simulate: bool) -> int:
     """Show what `up` would change; the API server tries every object (dry run)."""
-    if not _here(stack, simulate=simulate):
+    if not is_here(stack, simulate=simulate):
         return _official("preview", stack)
     from local import platform
 
@@ -121,7 +121,7 @@ Examples:
 )
 def down(stack: str, *, simulate: bool, destroy: bool) -> int:
     """Take a platform of this machine down: no process, port or file stays, outside the cache."""
-    if not _here(stack, simulate=simulate):
+    if not is_here(stack, simulate=simulate):
         raise UsageError(
             f"`aspora down` takes down what runs on this machine, not {stack}",
             hint="a real one goes by hand, with every protection lifted: pulumi destroy;\n"
@@ -160,7 +160,7 @@ Examples:
 )
 def status(stack: str, style: str, *, simulate: bool) -> int:
     """Show what is up here, or the outputs of a real stack. Exits with 1 when nothing is."""
-    if not _here(stack, simulate=simulate):
+    if not is_here(stack, simulate=simulate):
         screens.show_outputs(_real_outputs(stack), style)
         return 0
     return screens.show_status(Paths.from_environment(os.environ, stack), style)
@@ -192,7 +192,7 @@ def doctor(stack: str, style: str) -> int:
     return show_findings(checks(Paths.from_environment(os.environ), os.environ), style)
 
 
-def _here(stack: str, *, simulate: bool) -> bool:
+def is_here(stack: str, *, simulate: bool) -> bool:
     """Whether the stack is played on this machine; raises UsageError for one that nobody knows."""
     if stack == LOCAL and simulate:
         raise UsageError(

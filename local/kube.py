@@ -1,6 +1,6 @@
 """A thin client for one Kubernetes API server: plain dicts in, plain dicts out.
 
-It speaks to the local control plane only: client certificates from a kubeconfig, keep-alive
+Client certificates from a kubeconfig of the local platform, or a bearer token; keep-alive
 connections that threads share, server-side apply, and a delete that waits until the object is gone.
 """
 
@@ -32,6 +32,7 @@ _TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 6
 _RETRIED = frozenset((429, 502, 503, 504))
 _CONNECTIONS = 32
+_START_AGAIN = "run `aspora up` again as before: it starts what no longer runs"
 _ESTABLISH_SECONDS = 120.0  # a machine that builds something beside it takes its time
 
 
@@ -61,9 +62,20 @@ class KubeClient:
     not answer at all.
     """
 
-    def __init__(self, server: str, pool: urllib3.HTTPConnectionPool) -> None:
+    def __init__(
+        self,
+        server: str,
+        pool: urllib3.HTTPConnectionPool,
+        *,
+        bearer: str = "",
+        hint: str = _START_AGAIN,
+    ) -> None:
+        """`bearer` is a token, where no certificate tells who we are; `hint` is said when the
+        server does not answer."""
         self.server = server
         self._pool = pool
+        self._authorization = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        self._hint = hint
         self._lock = threading.Lock()
         self._resources: dict[tuple[str, str], Resource] = {}
 
@@ -273,7 +285,7 @@ class KubeClient:
         subject: str = "",
     ) -> Object:
         """One call; all but POST are repeated when the server is busy or a connection breaks."""
-        headers = {"Accept": accept, "Content-Type": content}
+        headers = {"Accept": accept, "Content-Type": content, **self._authorization}
         attempts = 1 if method == "POST" else _ATTEMPTS
         for attempt in range(1, attempts + 1):
             status, data = self._send(method, path, body, headers, last=attempt == attempts)
@@ -308,7 +320,7 @@ class KubeClient:
         why = str(error).rpartition(": ")[2] or type(error).__name__
         return LocalPlatformError(
             f"the Kubernetes API server at {self.server} does not answer: {why}",
-            hint="run `aspora up` again as before: it starts what no longer runs",
+            hint=self._hint,
         )
 
 

@@ -177,7 +177,8 @@ class GitHub:
         return 200, self.commits[sha]
 
     def make_tree(self, *, query: Json, body: Json) -> tuple[int, Any]:
-        content = self.trees[body["base_tree"]] | {e["path"]: e["content"] for e in body["tree"]}
+        base = self.trees[body["base_tree"]] if "base_tree" in body else {}
+        content = base | {e["path"]: e["content"] for e in body["tree"]}
         same = [sha for sha, tree in self.trees.items() if tree == content]
         sha = same[0] if same else _sha(content)
         self.trees[sha] = content
@@ -205,6 +206,11 @@ class GitHub:
     def move_ref(self, ref: str, *, query: Json, body: Json) -> tuple[int, Any]:
         if f"refs/{ref}" not in self.refs:
             return 422, {"message": "Reference does not exist"}
+        if (
+            not body["force"]
+            and self.refs[f"refs/{ref}"] not in self.commits[body["sha"]]["parents"]
+        ):
+            return 422, {"message": "Update is not a fast forward"}
         self.refs[f"refs/{ref}"] = body["sha"]
         return 200, {"ref": f"refs/{ref}"}
 

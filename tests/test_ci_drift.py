@@ -1,4 +1,4 @@
-"""The issue about drift, and the pull request with new prices."""
+"""The issue about drift, the pull request with new prices, and the branch that Argo CD reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ci import drift, propose
+from ci import drift, propose, publish
 from ci.github import Api, Refused
 from tests.core import ROOT
 from tests.github_mock import BOT, MAIN, REPOSITORY, TOKEN, GitHub, serve
@@ -229,3 +229,50 @@ def test_the_table_names_the_files_of_prices() -> None:
 def test_the_api_is_asked_with_the_token(github: GitHub) -> None:
     with pytest.raises(Refused, match="401"):
         Api(github.url, REPOSITORY, f"{TOKEN}x").get("pulls")
+
+
+# -- the rendered tree ----------------------------------------------------------------------------
+
+
+def tree(folder: Path, **files: str) -> Path:
+    (folder / "wealth").mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / "wealth" / f"{name}.yaml").write_text(text)
+    return folder
+
+
+def put(github: GitHub, folder: Path, branch: str = "rendered/staging") -> int:
+    return publish.main([str(folder), branch], github.env)
+
+
+def test_the_branch_holds_what_was_rendered_and_nothing_else(
+    github: GitHub, tmp_path: Path
+) -> None:
+    assert put(github, tree(tmp_path / "1", a="1", b="2")) == 0
+    first = github.refs["refs/heads/rendered/staging"]
+    assert github.commits[first]["parents"] == []
+    assert put(github, tree(tmp_path / "2", a="3")) == 0
+    second = github.commits[github.refs["refs/heads/rendered/staging"]]
+    assert second["parents"] == [first]
+    assert github.trees[second["tree"]["sha"]] == {"wealth/a.yaml": "3"}
+    assert MAIN in second["message"]
+
+
+def test_the_same_tree_is_no_new_commit(github: GitHub, tmp_path: Path) -> None:
+    assert put(github, tree(tmp_path, a="1")) == 0
+    before = dict(github.refs)
+    assert put(github, tmp_path) == 0
+    assert github.refs == before
+
+
+@pytest.mark.parametrize("branch", ["main", "rendered/../main", "rendered/x/y", "rendered/", "-f"])
+def test_no_other_branch_is_written(github: GitHub, tmp_path: Path, branch: str) -> None:
+    assert put(github, tree(tmp_path, a="1"), branch) == 1
+    assert github.asked == []
+
+
+def test_an_empty_tree_or_a_link_takes_nothing_away(github: GitHub, tmp_path: Path) -> None:
+    assert put(github, tmp_path) == 1
+    (tree(tmp_path, a="1") / "link").symlink_to(ROOT / "README.md")
+    assert put(github, tmp_path) == 1
+    assert github.wrote() == []

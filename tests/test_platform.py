@@ -56,6 +56,21 @@ def test_again_it_changes_nothing_and_says_so(full: Lab) -> None:
     assert full.contents() == before
 
 
+def test_the_smoke_test_finds_all_of_it_well_and_misses_what_is_gone(full: Lab) -> None:
+    result = full.command("smoke-test", "--seconds", "60")
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    assert f"{full.wanted().count} objects looked at, none not well\n" in result.stderr
+    with full.client() as client:
+        (quota,) = client.list("v1", "ResourceQuota", namespace="aspora-wealth")
+        client.delete(quota)
+        result = full.command("smoke-test", "--seconds", "0")
+        kept = {"apiVersion": quota["apiVersion"], "kind": quota["kind"], "spec": quota["spec"]}
+        meta = {key: quota["metadata"][key] for key in ("name", "namespace", "labels")}
+        client.apply(kept | {"metadata": meta})
+    assert result.returncode == 1
+    assert result.stdout == f"ResourceQuota aspora-wealth/{meta['name']}: it is not there\n"
+
+
 @pytest.mark.skipif(
     "ASPORA_CRDS" not in os.environ,
     reason="needs the projects' own CustomResourceDefinitions: ASPORA_CRDS names no folder",

@@ -32,6 +32,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "preview": ("local.commands:preview", "Show what `up` would change."),
     "down": ("local.commands:down", "Take a platform of this machine down; nothing stays behind."),
     "status": ("local.commands:status", "Show what is up."),
+    "smoke-test": (
+        "local.smoke_commands:smoke_test",
+        "Look whether everything that was deployed is there and ready.",
+    ),
     "cost": ("local.cost_commands:cost", "Say what was spent, by domain, skill, model and day."),
     "check": ("local.check_commands:check", "Check a stack against our rules and checkov's."),
     "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),

@@ -77,7 +77,7 @@ bench: $(VENV)/.dev ## Measure: 1,000 skills, validate, memory; prints ratios
 docs: $(VENV)/.dev ## Write the generated reference pages and schemas
 	$(BIN)/python -m aspora.docs
 
-observability-tools: $(VENV)/.runtime ## promtool, prometheus, amtool and a collector: real programs for tests
+observability-tools: $(VENV)/.runtime ## promtool, prometheus, amtool, a collector and actionlint: real programs for tests
 	$(BIN)/python -m local.toolchain.optional
 
 lock: ## Pin the requirements anew (needs uv)

@@ -21,7 +21,8 @@ from typing import Any
 
 from ci.github import Api, Refused, event, finish, say
 
-MARKER = "<!-- aspora:report -->"
+MARKER = "<!-- aspora diff: staging -->"
+"""The first line of what `aspora diff --stack staging --format markdown` writes."""
 ARTIFACT, FILE = "report", "report.md"
 MOST_CHARACTERS = 65_536
 """What GitHub takes as a comment."""

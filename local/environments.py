@@ -88,6 +88,10 @@ PHOENIX = Program(
     "phoenix", "arize-phoenix", 1.2, "__import__('phoenix.version').version.__version__"
 )
 
+ZIZMOR = Program(
+    "zizmor", "zizmor", 0.1, "__import__('importlib.metadata').metadata.version('zizmor')"
+)
+
 
 def python_of(program: Program, paths: Paths, progress: Progress, env: Mapping[str, str]) -> Path:
     """The Python of the program's environment, which is made on first use.

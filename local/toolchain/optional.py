@@ -1,4 +1,4 @@
-"""Make the programs that tests of rules and routes use: `make observability-tools`."""
+"""Make the programs that tests of rules, routes and workflows use: `make observability-tools`."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ KWOK = "0.8.0"  # next: github.com/kubernetes-sigs/kwok/releases
 PULUMI = "3.230.0"  # next: github.com/pulumi/pulumi/releases
 OTELCOL = "0.158.0"  # next: github.com/open-telemetry/opentelemetry-collector-releases/releases
 PROMETHEUS = "3.16.0"  # next: github.com/prometheus/prometheus/releases
+ACTIONLINT = "1.7.12"  # next: github.com/rhysd/actionlint/releases
 ALERTMANAGER = "0.35.0"  # next: github.com/prometheus/alertmanager/releases
 
 System = tuple[str, str]  # operating system and processor, in Go's words
@@ -167,6 +168,26 @@ def _prometheus(name: str, project: str, version: str) -> Tool:
     )
 
 
+def _actionlint() -> Tool:
+    """What looks at workflows, beside zizmor, which is a Python package (local/environments.py)."""
+    release = f"https://github.com/rhysd/actionlint/releases/download/v{ACTIONLINT}"
+    return Tool(
+        name="actionlint",
+        version=ACTIONLINT,
+        module="actionlint",
+        package="github.com/rhysd/actionlint/cmd/actionlint",
+        ldflags=f"-X github.com/rhysd/actionlint.version={ACTIONLINT}",
+        downloads={
+            ("linux", cpu): Download(
+                url=f"{release}/actionlint_{ACTIONLINT}_linux_{cpu}.tar.gz",
+                checksums=f"{release}/actionlint_{ACTIONLINT}_checksums.txt",
+                member="actionlint",
+            )
+            for cpu in ("amd64", "arm64")
+        },
+    )
+
+
 OPTIONAL: Mapping[str, Tool] = {
     tool.name: tool
     for tool in (
@@ -174,6 +195,7 @@ OPTIONAL: Mapping[str, Tool] = {
         _prometheus("promtool", "prometheus", PROMETHEUS),
         _prometheus("prometheus", "prometheus", PROMETHEUS),
         _prometheus("amtool", "alertmanager", ALERTMANAGER),
+        _actionlint(),
     )
 }
 """Programs that the local platform does without: tests use them where they have been made."""

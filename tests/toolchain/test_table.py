@@ -21,6 +21,7 @@ REQUIRED = {
 REQUIRED_BY_TESTS = {
     "otelcol": "go.opentelemetry.io/collector/service",
     "prometheus": "github.com/prometheus/prometheus",
+    "actionlint": "github.com/rhysd/actionlint",
     "alertmanager": "github.com/prometheus/alertmanager",
 }
 EVERY = {**TOOLS, **OPTIONAL}

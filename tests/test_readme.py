@@ -173,6 +173,21 @@ def test_the_hooks_pass_on_the_repository_as_it_is(copy: Copy) -> None:
     assert done.stdout.count("Passed") >= 3
 
 
+def test_the_hooks_of_domain_teams_stop_what_ci_would_stop(copy: Copy) -> None:
+    file = copy.root / "domains/wealth/domain.yaml"
+    before = file.read_text("utf-8")
+    for hook, old, new in (
+        ("aspora-validate", "pods: 50", "pods: fifty"),
+        ("aspora-approvals", "pods: 50", "pods: 51"),
+        ("aspora-codeowners", "team: wealth-team", "team: riches-team"),
+    ):
+        assert before.count(old) == 1
+        file.write_text(before.replace(old, new), "utf-8")
+        done = copy.run(f".venv/bin/pre-commit run {hook} --files {file}")
+        assert done.returncode == 1, f"{hook}\n{done.stdout}"
+        assert "Failed" in done.stdout
+
+
 def test_every_command_that_is_not_run_is_still_there_and_has_a_reason() -> None:
     commands = {step.command for step in steps()}
     assert set(NOT_RUN) <= commands

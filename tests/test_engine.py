@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,9 @@ from local.paths import Paths
 from local.providers.aws import serve_aws
 from local.providers.base import Server
 from local.providers.kubernetes import serve_kubernetes
+from tests.core import ROOT
+from tests.workflow_lab import Runner
+from tests.workflows import read
 
 Object = dict[str, Any]
 
@@ -449,3 +453,35 @@ def is_engine_of(process: psutil.Process, lab: Lab) -> bool:
         return process.cwd().startswith(str(lab.paths.pulumi))
     except psutil.Error:
         return False
+
+
+@pytest.mark.engine
+def test_the_step_of_drift_yml_reads_what_the_engine_tells(lab: Lab, namespace: str) -> None:
+    one, two = config_map(namespace, "one", data={"a": "1"}), config_map(namespace, "two")
+    providers = {"kubernetes": lab.server.port}
+    run = program(one, two)
+    engine = Engine(lab.cli, lab.paths, run, stack="staging", config={}, providers=providers)
+    engine.up()
+    work = engine._state.work
+    path = f"{lab.cli.parent}:{os.environ['PATH']}"
+    env = {**os.environ, **engine._environment, "PATH": path, "PYTHONPATH": str(ROOT)}
+    runner = Runner(work, env, {"matrix.stack": "staging"})
+
+    def look() -> Object:
+        done = runner.run(read(), "drift/look/Compare the state with what runs")
+        assert done.code == 0, done.said
+        found: Object = json.loads((work / "drift/staging.json").read_text())
+        return found
+
+    assert look() == {"stack": "staging", "counts": {}, "changed": []}
+    lab.client.apply({**one, "data": {"a": "2"}})
+    lab.client.delete(two)
+    found = look()
+    assert found["counts"] == {"update": 1, "delete": 1}
+    changed = [(entry["op"], entry["urn"].rpartition("::")[2]) for entry in found["changed"]]
+    assert changed == [
+        ("update", f"ConfigMap-{namespace}-one"),
+        ("delete", f"ConfigMap-{namespace}-two"),
+    ]
+    ids = {entry.get("id") for entry in engine.resources()}
+    assert {f"{namespace}/one", f"{namespace}/two"} <= ids  # only looked: the state is as it was

@@ -1,7 +1,8 @@
 """Every `run:` step of the workflows is executed here, or stands on a list with its reason.
 
 Steps run in a clone with the environment's programs, against a mock of GitHub's API. `pulumi` is
-played: what the real engine does with the program, other tests see; here it is how it is called.
+played: here it is how it is called. The step of drift runs on the real engine in
+tests/test_engine.py, and what the engine makes of the program other tests see.
 """
 
 from __future__ import annotations
@@ -175,17 +176,18 @@ def test_files_that_do_not_hold_are_annotated(bench: Bench) -> None:
 
 @pytest.mark.engine
 def test_policies_are_checked_and_written_for_code_scanning(bench: Bench) -> None:
-    bench.passes("pr/check/Findings as annotations")
     bench.passes("pr/check/Findings for code scanning")
     found = json.loads((bench.folder / "check.sarif").read_text())
     assert found["version"] == "2.1.0"
 
 
-def test_findings_do_not_keep_the_file_for_code_scanning_from_being_written(bench: Bench) -> None:
+def test_findings_fail_the_job_and_are_written_for_code_scanning_all_the_same(bench: Bench) -> None:
+    """The command is played: checkov takes its time, and once for real is enough."""
     for code, passes in ((0, True), (1, True), (2, False)):
         fake = bench.folder.parent / f"fake{code}"
         play(fake / ".venv/bin", "aspora", f"echo '{{}}'; exit {code}")
         runner = Bench(fake, bench.env)
+        assert runner.step("pr/check/Findings as annotations").code == code
         assert (runner.step("pr/check/Findings for code scanning").code == 0) is passes
 
 

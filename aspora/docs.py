@@ -39,7 +39,9 @@ def code_reference() -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/domain.schema.json": lambda: pretty_json(schema.domain_schema()),
     "docs/reference/stack.schema.json": lambda: pretty_json(schema.stack_schema()),
+    "docs/reference/approvals.schema.json": lambda: pretty_json(schema.approvals_schema()),
     "docs/reference/domain.md": schema.domain_reference,
+    "docs/reference/approvals.md": schema.approvals_reference,
     "docs/reference/stack.md": schema.stack_reference,
     "docs/reference/flows.md": schema.flow_reference,
     "docs/reference/stores.md": stores.reference,

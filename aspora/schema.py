@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from aspora.approvals import Approvals
 from aspora.fields import Checked
 from aspora.flows import FLOWS
 from aspora.model_keys import is_list, model_in, walk
@@ -47,6 +48,13 @@ def stack_schema() -> dict[str, Any]:
         "properties": {"config": inner},
         "required": ["config"],
     }
+
+
+def approvals_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of `domains/approvals.yaml`."""
+    return {"$schema": DRAFT, "$id": "aspora/approvals"} | Approvals.model_json_schema(
+        by_alias=True
+    )
 
 
 def type_name(field: FieldInfo) -> str:
@@ -142,6 +150,15 @@ def domain_reference() -> str:
         Domain,
         "Fields of a domain file",
         "What may stand in `domains/<domain>/domain.yaml`. Unknown keys are refused.",
+    )
+
+
+def approvals_reference() -> str:
+    """docs/reference/approvals.md."""
+    return reference(
+        Approvals,
+        "Fields of the approvals",
+        "What may stand in `domains/approvals.yaml`: how far a domain may go beyond the defaults.",
     )
 
 

@@ -116,4 +116,4 @@ def test_editors_find_the_schemas() -> None:
     for schema, pattern in editor["yaml.schemas"].items():
         assert (ROOT / schema).is_file()
         assert list(ROOT.glob(pattern))
-    assert len(editor["yaml.schemas"]) == 2
+    assert len(editor["yaml.schemas"]) == 3

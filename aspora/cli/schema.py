@@ -10,12 +10,13 @@ import click
 Examples:
   aspora schema                    the schema of domain.yaml
   aspora schema --of stack         the schema of Pulumi.<stack>.yaml
+  aspora schema --of approvals     the schema of domains/approvals.yaml
 """
 )
 @click.option(
     "--of",
     "what",
-    type=click.Choice(["domain", "stack"]),
+    type=click.Choice(["domain", "stack", "approvals"]),
     default="domain",
     show_default=True,
     help="Which file.",
@@ -25,6 +26,10 @@ def schema(what: str) -> int:
     from aspora import schema as schemas
     from aspora.docs import pretty_json
 
-    data = schemas.domain_schema() if what == "domain" else schemas.stack_schema()
-    click.echo(pretty_json(data), nl=False)
+    made = {
+        "domain": schemas.domain_schema,
+        "stack": schemas.stack_schema,
+        "approvals": schemas.approvals_schema,
+    }
+    click.echo(pretty_json(made[what]()), nl=False)
     return 0

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ci.github import Api, Refused, finish, say
+from ci.github import BOT, Api, Refused, finish, say
 
 STACKS = ("staging", "prod")
 SAME = frozenset(("same", "refresh", "read"))
@@ -59,8 +59,10 @@ def tell(api: Api, found: Mapping[str, Any], link: str) -> None:
     marker = f"<!-- aspora:drift:{stack} -->"
     issues = [
         issue
-        for issue in api.pages("issues", state="open", creator="github-actions[bot]")
-        if str(issue["body"]).startswith(marker) and "pull_request" not in issue
+        for issue in api.pages("issues", state="open")
+        if str(issue["body"]).startswith(marker)
+        and (issue["user"] or {}).get("login") == BOT
+        and "pull_request" not in issue
     ]
     if not sum(found["counts"].values()):
         for issue in issues:

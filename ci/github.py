@@ -25,6 +25,8 @@ PAGE = 100
 MOST = 8_000_000
 """Bytes of one answer; a page of 100 comments of 65,536 characters has about 7 MB."""
 
+BOT = "github-actions[bot]"
+"""Who writes with a workflow's own token."""
 REPOSITORY = re.compile(r"[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}", re.ASCII)
 
 

@@ -219,6 +219,13 @@ def test_an_artifact_that_is_not_the_report_is_not_fetched(
     assert github.storage == []
 
 
+def test_of_a_run_that_was_repeated_the_newest_report_counts(github: GitHub, run: Any) -> None:
+    github.with_report(zipped({"report.md": REPORT.replace("2", "9")}), id=12)
+    github.with_report(zipped({"report.md": REPORT.replace("2", "1")}), id=11)
+    assert run() == 0
+    assert "9 objects" in body_of(github)
+
+
 def test_an_artifact_bigger_than_it_says_is_not_read_to_its_end(
     github: GitHub, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

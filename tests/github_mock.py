@@ -56,6 +56,10 @@ class GitHub:
     comments: dict[int, list[Json]] = field(default_factory=dict)
     issues: list[Json] = field(default_factory=list)
     artifacts: dict[int, list[tuple[Json, bytes]]] = field(default_factory=dict)
+    deployments: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
+    """(environment, commit, states), newest first, as the states are."""
+    history: list[str] = field(default_factory=list)
+    """Commits of main, oldest first: what `compare` goes by."""
     refs: dict[str, str] = field(default_factory=lambda: {"refs/heads/main": MAIN})
     trees: dict[str, dict[str, str]] = field(default_factory=dict)
     commits: dict[str, Json] = field(default_factory=dict)
@@ -168,6 +172,26 @@ class GitHub:
         host = self.url.replace("127.0.0.1", "localhost")
         return 302, f"{host}/storage/{ident}"
 
+    def list_deployments(self, *, query: Json, body: Json) -> tuple[int, Any]:
+        found = [
+            {"id": index, "environment": environment, "sha": sha}
+            for index, (environment, sha, _) in enumerate(self.deployments)
+            if environment == query["environment"]
+        ]
+        return 200, _page(found, query)
+
+    def list_statuses(self, ident: str, *, query: Json, body: Json) -> tuple[int, Any]:
+        states = self.deployments[int(ident)][2]
+        return 200, _page([{"state": state} for state in states], query)
+
+    def compare(self, base: str, head: str, *, query: Json, body: Json) -> tuple[int, Any]:
+        if not {base, head} <= set(self.history):
+            return 200, {"status": "diverged"}
+        distance = self.history.index(head) - self.history.index(base)
+        return 200, {
+            "status": "identical" if not distance else "ahead" if distance > 0 else "behind"
+        }
+
     def commit(self, sha: str, *, query: Json, body: Json) -> tuple[int, Any]:
         return 200, self.commits[sha]
 
@@ -222,6 +246,9 @@ class GitHub:
         ("PATCH", r"issues/(\d+)", edit_issue),
         ("GET", r"actions/runs/(\d+)/artifacts", list_artifacts),
         ("GET", r"actions/artifacts/(\d+)/zip", artifact),
+        ("GET", "deployments", list_deployments),
+        ("GET", r"deployments/(\d+)/statuses", list_statuses),
+        ("GET", r"compare/(\w+)\.\.\.(\w+)", compare),
         ("GET", r"git/commits/(\w+)", commit),
         ("POST", "git/trees", make_tree),
         ("POST", "git/commits", make_commit),

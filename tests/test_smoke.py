@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import base64
+import http.server
+import ssl
+import threading
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+import orjson
 import pytest
 import urllib3
 from click.testing import CliRunner
@@ -16,8 +21,10 @@ from aspora import smoke
 from aspora.cli import cli
 from aspora.errors import AsporaError
 from aspora.render import render
+from infra import aws_session
 from local import eks
 from local.kube import KubeClient
+from tests import certificates
 from tests.core import platform, repository, settings
 
 Object = dict[str, Any]
@@ -140,6 +147,96 @@ def test_a_token_is_signed_for_one_cluster_and_the_client_sends_it() -> None:
     assert query["X-Amz-Expires"] == ["60"]
     assert "x-k8s-aws-id" in query["X-Amz-SignedHeaders"][0].split(";")
     assert urlsplit(url).hostname == "sts.us-east-1.amazonaws.com"
+
+
+class ApiServer:
+    """Answers over TLS what kubectl would ask first, to whoever brings a token."""
+
+    def __init__(self, folder: Path) -> None:
+        certificates.write(folder, "localhost")
+        asked = self.asked = list[tuple[str, str]]()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                token = self.headers.get("Authorization", "")
+                asked.append((self.path, token))
+                body = b'{"kind": "PodList", "items": [{"metadata": {"name": "a"}}]}'
+                if self.path in ("/api", "/apis"):
+                    body = orjson.dumps(_DISCOVERY if self.path == "/api" else {"items": []})
+                self.send_response(200 if token.startswith("Bearer k8s-aws-v1.") else 401)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+_DISCOVERY = {
+    "kind": "APIGroupDiscoveryList",
+    "items": [
+        {
+            "metadata": {"name": ""},
+            "versions": [
+                {
+                    "version": "v1",
+                    "resources": [
+                        {
+                            "resource": "pods",
+                            "responseKind": {"group": "", "version": "v1", "kind": "Pod"},
+                            "scope": "Namespaced",
+                            "verbs": ["list"],
+                        }
+                    ],
+                }
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_real_stack_is_asked_over_tls_that_its_own_authority_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
+) -> None:
+    server = ApiServer(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    certificates.write(other)
+    authority = ((tmp_path if trusted else other) / "ca.crt").read_bytes()
+    cluster = {
+        "endpoint": f"https://localhost:{server.port}",
+        "certificateAuthority": {"data": base64.b64encode(authority).decode()},
+    }
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setattr(aws_session.Aws, "call", lambda *_, **__: {"cluster": cluster})
+    client = eks.client(settings("staging"))
+    try:
+        if trusted:
+            assert [pod["metadata"]["name"] for pod in client.list("v1", "Pod")] == ["a"]
+            assert all(token.startswith("Bearer k8s-aws-v1.") for _, token in server.asked)
+        else:
+            with pytest.raises(AsporaError, match="does not answer") as caught:
+                client.list("v1", "Pod")
+            assert "inside the VPC" in caught.value.hint
+            assert server.asked == []
+    finally:
+        client.close()
+        server.close()
 
 
 class Pool:

@@ -19,7 +19,7 @@ from aspora.cli import COMMANDS
 from tests.core import ROOT
 from tests.github_mock import BOT, HEAD, MAIN, GitHub, pull, serve, zipped
 from tests.test_ci_comment import REPORT, ended
-from tests.test_ci_drift import CHANGED
+from tests.test_ci_scripts import CHANGED
 from tests.test_readme import Copy
 from tests.workflow_lab import Done, Runner, play
 from tests.workflows import read
@@ -311,6 +311,19 @@ def test_up_asks_nobody_and_says_which_commit(bench: Bench, stack: str) -> None:
     assert words[-2:] == ["--message", MAIN]
     play(bench.folder.parent / "programs", "pulumi", "exit 255")
     assert bench.step(f"deploy/{stack}/Up").code != 0
+
+
+@pytest.mark.parametrize("stack", ["staging", "prod"])
+def test_an_old_commit_is_not_put_over_a_newer_one(
+    bench: Bench, github: GitHub, stack: str
+) -> None:
+    step = f"deploy/{stack}/Not older than what runs"
+    github.history[:] = [HEAD, MAIN]
+    bench.passes(step)
+    github.deployments.append((stack, HEAD, ("success",)))
+    bench.passes(step)
+    github.history.reverse()
+    assert bench.step(step).code == 1
 
 
 def test_prod_s_own_rules_stop_it_before_the_approval(bench: Bench) -> None:

@@ -101,6 +101,7 @@ MUTANTS = (
     ("clusters_from_inside", "deploy", "STACK: staging", "STACK: prod"),
     ("clusters_from_inside", "drift", "role: preview", "role: deploy"),
     ("clusters_from_inside", "drift", "pulumi refresh", "pulumi up"),
+    ("never_back", "deploy", 'run: python3 -m ci.order "$STACK"', "run: 'true'"),
     ("same_engine", "actions/stack", "pulumi-version: 3", "pulumi-version: 4"),
     ("one_check_for_all", "pr", "isolation, report, tests]", "isolation, report]"),
     ("one_check_for_all", "pr", "    if: ${{ always() }}\n", ""),

@@ -30,9 +30,9 @@ PINS = {
 PERMISSIONS: Mapping[str, Mapping[str, str]] = {
     "pr/code-scanning": {"security-events": "write"},
     "comment/comment": {"actions": "read", "pull-requests": "write"},
-    "deploy/staging": {"id-token": "write"},
+    "deploy/staging": {"deployments": "read", "id-token": "write"},
     "deploy/preview-prod": {"id-token": "write"},
-    "deploy/prod": {"id-token": "write"},
+    "deploy/prod": {"deployments": "read", "id-token": "write"},
     "deploy/publish-staging": {"contents": "write"},
     "deploy/publish-prod": {"contents": "write"},
     "drift/look": {"id-token": "write"},
@@ -226,6 +226,15 @@ def clusters_from_inside(workflows: Workflows) -> Iterator[str]:
             yield f"{job.id}: the role {role} is not what its commands need"
 
 
+def never_back(workflows: Workflows) -> Iterator[str]:
+    """Before an `up`: a run of an old commit, approved late or run again, is refused."""
+    for job in _jobs(workflows):
+        scripts = [step.run for step in job.steps]
+        up = next((i for i, script in enumerate(scripts) if "pulumi up" in script), None)
+        if up is not None and 'python3 -m ci.order "$STACK"' not in scripts[:up]:
+            yield f"{job.id}: may put an old commit over a newer one"
+
+
 def same_engine(workflows: Workflows) -> Iterator[str]:
     """The CLI of staging and prod is the version that the local platform has tried."""
     for workflow in workflows.values():
@@ -259,6 +268,7 @@ RULES: tuple[Rule, ...] = (
     writers_install_nothing,
     cancelled_never_midway,
     clusters_from_inside,
+    never_back,
     same_engine,
     one_check_for_all,
 )

@@ -1,4 +1,4 @@
-"""The issue about drift, the pull request with new prices, and the branch that Argo CD reads."""
+"""Drift, new prices, the branch that Argo CD reads, the order of deployments."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from ci import drift, propose, publish
+from ci import drift, order, propose, publish
 from ci.github import Api, Refused
 from tests.core import ROOT
-from tests.github_mock import BOT, MAIN, REPOSITORY, TOKEN, GitHub, serve
+from tests.github_mock import BOT, HEAD, MAIN, REPOSITORY, TOKEN, GitHub, serve
 
 ROLE = "urn:pulumi:staging::aspora-platform::aspora:aws:GithubRoles$aws:iam/role:Role::ci"
 QUOTA = "urn:pulumi:staging::aspora-platform::kubernetes:core/v1:ResourceQuota::wealth/quota"
@@ -276,3 +276,45 @@ def test_an_empty_tree_or_a_link_takes_nothing_away(github: GitHub, tmp_path: Pa
     (tree(tmp_path, a="1") / "link").symlink_to(ROOT / "README.md")
     assert put(github, tmp_path) == 1
     assert github.wrote() == []
+
+
+# -- the order of deployments ---------------------------------------------------------------------
+
+NEWER = "c" * 40
+HISTORY = [HEAD, MAIN, NEWER]  # the run is of MAIN
+
+
+def allowed(github: GitHub, *deployments: tuple[str, str, tuple[str, ...]]) -> bool:
+    github.history[:] = HISTORY
+    github.deployments[:] = deployments
+    return order.main(["prod"], github.env) == 0
+
+
+def test_the_first_deployment_and_a_newer_commit_may_go(github: GitHub) -> None:
+    mine = ("prod", MAIN, ("in_progress", "queued"))
+    assert allowed(github, mine)
+    assert allowed(github, mine, ("prod", HEAD, ("success", "in_progress")))
+    assert allowed(github, mine, ("prod", MAIN, ("success",)))
+
+
+def test_an_old_run_does_not_go_over_a_newer_commit(
+    github: GitHub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mine = ("prod", MAIN, ("in_progress",))
+    assert not allowed(github, mine, ("prod", NEWER, ("success",)))
+    assert f"prod runs {NEWER[:12]}, and {MAIN[:12]} is behind" in capfd.readouterr().err
+    assert not allowed(github, mine, ("prod", "d" * 40, ("success",)))
+
+
+def test_what_failed_or_went_elsewhere_was_not_deployed(github: GitHub) -> None:
+    assert allowed(
+        github,
+        ("prod", NEWER, ("failure", "in_progress")),
+        ("staging", NEWER, ("success",)),
+        ("prod", HEAD, ("inactive", "success")),
+    )
+
+
+def test_when_nobody_can_tell_nothing_is_deployed(github: GitHub) -> None:
+    github.refuses = "GET compare/.*"
+    assert not allowed(github, ("prod", HEAD, ("success",)))

@@ -137,10 +137,11 @@ def below_prefix(bucket: str, prefix: str, key_arn: str) -> list[Statement]:
     ]
 
 
-def write_only(bucket: str, key_arn: str) -> list[Statement]:
-    """New objects anywhere in a bucket: otel-gateway's logs, which it never reads again."""
+def write_only(bucket: str, key_arn: str, prefix: str = "") -> list[Statement]:
+    """New objects of a bucket, below `prefix` if there is one: collectors' logs, which they never
+    read again."""
     return [
-        allow(["s3:PutObject", "s3:AbortMultipartUpload"], [f"arn:aws:s3:::{bucket}/*"]),
+        allow(["s3:PutObject", "s3:AbortMultipartUpload"], [f"arn:aws:s3:::{bucket}/{prefix}*"]),
         _key_through("s3", [key_arn], ["kms:Decrypt", "kms:GenerateDataKey"]),
     ]
 

@@ -28,6 +28,7 @@ FILES: Mapping[str, str] = {
     "langfuse": "langfuse",
     "phoenix": "phoenix",
     "otel-collector": "opentelemetry-collector",
+    "otel-logs": "opentelemetry-collector",
     "otel-gateway": "opentelemetry-collector",
 }
 """The file of each release's chart. Releases that are not here have none."""

@@ -16,7 +16,14 @@ from aspora.render.cluster import PRIORITIES
 from aspora.services import pins, secrets
 from aspora.services.namespaces import by_name
 from aspora.services.pins import PINS, Pin
-from aspora.services.releases import OF_DOMAINS, VALUES, WITHOUT_PRIORITY, Release, releases
+from aspora.services.releases import (
+    OF_DOMAINS,
+    VALUES,
+    WITH_ACCOUNT,
+    WITHOUT_PRIORITY,
+    Release,
+    releases,
+)
 from aspora.telemetry import collector, exporters
 from tests import charts
 from tests.core import repository, settings
@@ -45,7 +52,7 @@ def pin(name: str, *needs: str, **fields: Any) -> Pin:
 
 
 def test_every_release_has_values() -> None:
-    assert {found.name for found in PINS} == {*VALUES, *OF_DOMAINS}
+    assert {found.name for found in PINS} == {*VALUES, *OF_DOMAINS, *WITH_ACCOUNT}
     assert set(of("prod")) == {found.name for found in PINS}
 
 
@@ -373,7 +380,8 @@ def test_names_of_accounts_are_those_that_have_roles() -> None:
     assert found["langfuse"]["langfuse"]["serviceAccount"]["name"] == "langfuse"
     opik = found["opik"]["component"]["backend"]
     assert opik["serviceAccount"]["name"] == "opik-backend"
-    assert found["otel-collector"]["serviceAccount"]["name"] == "otel-collector"
+    for name in ("otel-collector", "otel-gateway", "otel-logs"):
+        assert found[name]["serviceAccount"]["name"] == name
 
 
 def test_gateways_are_found_by_the_labels_of_the_flows() -> None:

@@ -14,7 +14,7 @@ from aspora.services.releases import Release
 from aspora.services.values.common import size
 from aspora.stack import StackSettings
 
-DAEMONS = ("istio-cni",)
+DAEMONS = ("istio-cni", "otel-logs")
 NO_PODS = (
     "applicationSet",
     "initResources",

@@ -44,7 +44,7 @@ from aspora.system_flows import (
     Namespace,
     SystemFlow,
 )
-from aspora.telemetry import collector
+from aspora.telemetry import collector, node_logs
 
 Ports = tuple[tuple[str, int], ...]
 End = Pods | Networks | EveryPod | Namespace | Domains
@@ -84,6 +84,7 @@ ROUTER = Pods(names.SANDBOX_NAMESPACE, ("app", "sandbox-router"))
 SANDBOXES = Pods(names.SANDBOX_NAMESPACE, ("app", "agent-sandbox-controller"))
 OTEL = Pods(OBSERVABILITY, ("app", collector.AGENT))
 OTEL_GATEWAY = Pods(OBSERVABILITY, ("app", collector.GATEWAY))
+NODE_LOGS = Pods(names.NODE_AGENTS_NAMESPACE, ("app", node_logs.NAME))
 PROMETHEUS = Pods(OBSERVABILITY, (NAME, "prometheus"))
 ALERTMANAGER = Pods(OBSERVABILITY, (NAME, "alertmanager"))
 GRAFANA = Pods(OBSERVABILITY, (NAME, "grafana"))
@@ -162,6 +163,8 @@ _TELEMETRY: tuple[Edge, ...] = (
         "Executions and model calls.",
     ),
     Edge("gateway-s3", OTEL_GATEWAY, ENDPOINTS, tcp(443), "JSON logs to S3."),
+    Edge("logs-s3", NODE_LOGS, ENDPOINTS, tcp(443), "Logs of the platform's pods to S3."),
+    Edge("logs-identity", NODE_LOGS, AGENT, tcp(80), "Credentials of its own."),
     Edge("gateway-identity", OTEL_GATEWAY, AGENT, tcp(80), "Credentials of its own."),
 )
 
@@ -254,6 +257,7 @@ _METRICS: tuple[Edge, ...] = (
         tcp(collector.OWN_METRICS_PORT, collector.SKILL_METRICS_PORT),
         "skill_* metrics, and its own.",
     ),
+    Edge("scrape-logs", PROMETHEUS, NODE_LOGS, tcp(collector.OWN_METRICS_PORT), "Its own health."),
     Edge("scrape-clickhouse", PROMETHEUS, CLICKHOUSE, tcp(9363), "ClickHouse."),
     Edge("scrape-state", PROMETHEUS, KUBE_STATE, tcp(8080, 8081), "What Kubernetes knows."),
     Edge("scrape-phoenix", PROMETHEUS, PHOENIX, tcp(9090), "Phoenix."),

@@ -38,9 +38,9 @@ NAMESPACES: tuple[PlatformNamespace, ...] = (
     ),
     PlatformNamespace(
         names.NODE_AGENTS_NAMESPACE,
-        "node exporter",
+        "node exporter, logs of the platform's pods",
         "privileged",
-        "It reads the node's own files.",
+        "They read the node's own files.",
     ),
     PlatformNamespace(names.ISTIO_NAMESPACE, "the mesh's control plane"),
     PlatformNamespace(

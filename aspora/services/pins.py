@@ -286,6 +286,17 @@ PINS: tuple[Pin, ...] = (
         ("otel-gateway",),
     ),
     Pin(
+        "otel-logs",
+        "opentelemetry-collector",
+        OPENTELEMETRY,
+        "0.173.1",
+        None,
+        "github.com/open-telemetry/opentelemetry-helm-charts/releases",
+        names.NODE_AGENTS_NAMESPACE,
+        ("karpenter",),
+        serves=False,
+    ),
+    Pin(
         "opencost",
         "opencost",
         "https://opencost.github.io/opencost-helm-chart",

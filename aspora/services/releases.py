@@ -20,7 +20,7 @@ from aspora.services.values import (
     traces,
 )
 from aspora.stack import StackSettings
-from aspora.telemetry import collector
+from aspora.telemetry import collector, node_logs
 
 Build = Callable[[StackSettings], dict[str, Any]]
 Configure = Callable[[StackSettings, Sequence[Domain]], dict[str, Any]]
@@ -73,6 +73,10 @@ OF_DOMAINS: Mapping[str, tuple[Configure, BuildWith]] = {
     "otel-collector": (collector.agent_config, telemetry.collector),
 }
 """Those that know the domains: what makes their configuration, and the values around it."""
+WITH_ACCOUNT: Mapping[str, Build] = {
+    node_logs.NAME: lambda settings: telemetry.logs(settings, node_logs.config(settings)),
+}
+"""Those that have nothing to do where a stack has no account."""
 
 WITHOUT_PRIORITY: Mapping[str, str] = {
     "istio-base": "it runs no pod",
@@ -90,4 +94,6 @@ def releases(settings: StackSettings, domains: Sequence[Domain]) -> tuple[Releas
     built = {name: build(settings) for name, build in VALUES.items()}
     for name, (configure, build) in OF_DOMAINS.items():
         built[name] = build(settings, configure(settings, domains))
-    return tuple(Release(pin, built[pin.name]) for pin in pins.in_order())
+    if settings.aws is not None:
+        built |= {name: build(settings) for name, build in WITH_ACCOUNT.items()}
+    return tuple(Release(pin, built[pin.name]) for pin in pins.in_order() if pin.name in built)

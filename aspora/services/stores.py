@@ -154,6 +154,13 @@ STORES: tuple[Store, ...] = (
         "an older version of the object",
     ),
     Store(
+        "telemetry",
+        "logs of the platform's own pods",
+        "S3, bucket `raw-logs`, `platform/pods/`; 400 days",
+        VERSIONS,
+        "an older version of the object",
+    ),
+    Store(
         "Prometheus",
         f"metrics; {METRICS_DAYS} days",
         "a volume a replica",

@@ -91,7 +91,7 @@ def agent_config(settings: StackSettings, domains: Sequence[Domain]) -> Object: 
             }
         },
         "processors": {
-            "memory_limiter": _memory(),
+            "memory_limiter": memory_limiter(),
             "resource/identity": _forget_claims(),
             "k8s_attributes": _who_sent_it(),
             "filter/records": _records_only(),
@@ -100,8 +100,8 @@ def agent_config(settings: StackSettings, domains: Sequence[Domain]) -> Object: 
         },
         "connectors": {"forward/keep": {}, "forward/count": {}},
         "exporters": targets,
-        "extensions": _extensions(),
-        "service": _service(pipelines),
+        "extensions": health_check(),
+        "service": service_section(pipelines),
     }
 
 
@@ -153,14 +153,14 @@ def gateway_config(settings: StackSettings, domains: Sequence[Domain]) -> Object
             "signal_to_metrics": counting.connector(),
         },
         "exporters": targets,
-        "extensions": _extensions(),
-        "service": _service(pipelines),
+        "extensions": health_check(),
+        "service": service_section(pipelines),
     }
 
 
 def _gateway_processors(settings: StackSettings, domains: Sequence[Domain]) -> Object:
     return {
-        "memory_limiter": _memory(),
+        "memory_limiter": memory_limiter(),
         "transform/types": redaction.numbers_processor(),
         "redaction": redaction.processor(),
         "transform/redaction": redaction.rest_processor(),
@@ -190,7 +190,8 @@ def _pipeline(receivers: list[str], processors: list[str], exporters: list[str])
     return {"receivers": receivers, "processors": processors, "exporters": exporters}
 
 
-def _service(pipelines: Object) -> Object:
+def service_section(pipelines: Object) -> Object:
+    """What a collector says of itself: logs as JSON, its own metrics, and whether it is well."""
     # Counters end in _total, as everywhere else; left out, they do not.
     suffixes = {"without_type_suffix": False, "without_scope_info": True}
     prometheus = {"host": POD_IP, "port": OWN_METRICS_PORT, **suffixes}
@@ -204,11 +205,13 @@ def _service(pipelines: Object) -> Object:
     }
 
 
-def _extensions() -> Object:
+def health_check() -> Object:
+    """Where kubelet's probes ask."""
     return {"health_check": {"endpoint": f"{POD_IP}:{HEALTH_PORT}"}}
 
 
-def _memory() -> Object:
+def memory_limiter() -> Object:
+    """It refuses before the kernel kills."""
     return {"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 25}
 
 

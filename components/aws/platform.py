@@ -12,7 +12,7 @@ from aspora.gateways.model import objects as model_gateway
 from aspora.named_secrets import database_endpoint
 from aspora.services import secrets
 from aspora.services.stores import CLICKHOUSE_BACKUPS, platform_prefix
-from aspora.telemetry import collector
+from aspora.telemetry import collector, node_logs
 from components.aws.cluster import Cluster
 from components.aws.identity import PodRole, PodRoleArgs, SecretReaderArgs, secret_reader
 from components.aws.site import Site
@@ -47,6 +47,9 @@ class PlatformRoles(pulumi.ComponentResource):
             self._pod(args, account, _objects(artifacts, platform_prefix(product), key))
         writes = key.apply(lambda arn: iam.document(iam.write_only(logs, arn)))
         self._pod(args, collector.GATEWAY, writes)
+        below = f"{node_logs.PREFIX}/"
+        pods = key.apply(lambda arn: iam.document(iam.write_only(logs, arn, below)))
+        self._pod(args, node_logs.NAME, pods, names.NODE_AGENTS_NAMESPACE)
         backups = platform_prefix(CLICKHOUSE_BACKUPS)
         self._pod(args, "clickhouse", _objects(artifacts, backups, key))
         phoenix = pulumi.Output.from_input(args.database_id).apply(

@@ -1,4 +1,4 @@
-"""The OpenTelemetry collector in its two tiers, and the operator."""
+"""The OpenTelemetry collector in its two tiers and on each node, and the operator."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from aspora.flows import OTLP_GRPC_PORT, OTLP_PORT
 from aspora.services.values.common import (
     CONTAINER_SECURITY,
     CRITICAL,
+    EVERY_NODE,
+    NODE_CRITICAL,
     POD_SECURITY,
     STANDARD,
     Values,
@@ -19,6 +21,7 @@ from aspora.services.values.common import (
     spread,
 )
 from aspora.stack import StackSettings
+from aspora.telemetry import node_logs
 from aspora.telemetry.collector import (
     AGENT,
     COUNT_PORT,
@@ -86,6 +89,40 @@ def _tier(name: str, settings: StackSettings, config: Mapping[str, Any]) -> Valu
         "extraVolumes": [{"name": "tls", "secret": {"secretName": tls_secret(name)}}],
         "extraVolumeMounts": [{"name": "tls", "mountPath": TLS_PATH, "readOnly": True}],
     }
+
+
+def logs(settings: StackSettings, config: Mapping[str, Any]) -> Values:  # noqa: ARG001
+    """The collector on each node. Kubelet's files are root's alone; root without a capability reads
+    them as their owner, and writes to its own folder only."""
+    name = node_logs.NAME
+    folders = {"pods": node_logs.LOGS_PATH, "state": node_logs.STATE_PATH}
+    return {
+        "mode": "daemonset",
+        "fullnameOverride": name,
+        "image": {"repository": IMAGE},
+        "command": {"name": "otelcol-contrib"},
+        "alternateConfig": dict(config),
+        "podLabels": {"app": name} | labels(name),
+        "priorityClassName": NODE_CRITICAL,
+        "tolerations": EVERY_NODE,
+        "resources": resources("20m", "64Mi", "256Mi"),
+        "podSecurityContext": {"seccompProfile": POD_SECURITY["seccompProfile"]},
+        "securityContext": CONTAINER_SECURITY | {"runAsUser": 0, "runAsNonRoot": False},
+        "serviceAccount": {"create": True, "name": name},
+        "ports": _ports({}),
+        "podMonitor": {"enabled": True, "metricsEndpoints": [{"port": "metrics"}]},
+        "extraVolumes": [
+            {"name": key, "hostPath": {"path": path, "type": _KINDS[key]}}
+            for key, path in folders.items()
+        ],
+        "extraVolumeMounts": [
+            {"name": key, "mountPath": path, "readOnly": key == "pods"}
+            for key, path in folders.items()
+        ],
+    }
+
+
+_KINDS = {"pods": "Directory", "state": "DirectoryOrCreate"}
 
 
 def operator(settings: StackSettings) -> Values:

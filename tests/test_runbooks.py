@@ -66,6 +66,7 @@ def test_the_index_lists_every_runbook() -> None:
         "platform-databases",
         "restore-clickhouse",
         "restore-database",
+        "restore-mysql",
         "restore-state",
         "rotate-internal-ca",
         "rotate-keys",

@@ -32,8 +32,10 @@ MODEL_GATEWAY = Program("model-gateway", "ghcr.io/aspora/model-gateway", "1.109.
 COUNTERS = Program("valkey", "docker.io/valkey/valkey", "9.1.1")
 # This repository, with the `aspora` command
 COMMAND = Program("aspora", "ghcr.io/aspora/platform", "v1.0.0")
+# github.com/aws/aws-cli/tags
+AWS_CLI = Program("aws-cli", "public.ecr.aws/aws-cli/aws-cli", "2.42.1")
 
-PROGRAMS = (TOOL_GATEWAY, MODEL_GATEWAY, COUNTERS, COMMAND)
+PROGRAMS = (TOOL_GATEWAY, MODEL_GATEWAY, COUNTERS, COMMAND, AWS_CLI)
 
 
 def unverified() -> tuple[Program, ...]:

@@ -1,4 +1,4 @@
-"""The stores that run in the cluster: ClickHouse with its keepers, and Opik's MySQL.
+"""The stores that run in the cluster: ClickHouse with its keepers; Opik's MySQL is beside it.
 
 ClickHouse is two custom resources of the official operator, not the objects of Langfuse's chart:
 those have no field for security contexts, disruption budgets or a second user.
@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from aspora import names
-from aspora.render.objects import Object, named
+from aspora.render import mysql
+from aspora.render.objects import Object
+from aspora.render.store_parts import SKIP_AWAIT, account, artifacts, claim, head
 from aspora.services.stores import (
     CLICKHOUSE,
     CLICKHOUSE_BACKUPS,
     CLICKHOUSE_HOST,
     CLICKHOUSE_NATIVE_PORT,
     CLICKHOUSE_USERS,
-    MYSQL,
-    MYSQL_PORT,
     platform_prefix,
 )
 from aspora.services.values.common import (
@@ -35,16 +34,12 @@ from aspora.services.values.common import (
 from aspora.stack import StackSettings
 from aspora.telemetry.migrations import migrations
 
-NAMESPACE = names.OBSERVABILITY_NAMESPACE
 CLICKHOUSE_API = "clickhouse.com/v1alpha1"
 # hub.docker.com/r/clickhouse/clickhouse-server/tags: what the chart of Langfuse 2.0.0 names.
 CLICKHOUSE_TAG = "26.4"
 CLICKHOUSE_IMAGE = "docker.io/clickhouse/clickhouse-server"
-# hub.docker.com/_/mysql: the release with long support.
-MYSQL_IMAGE = "docker.io/library/mysql:8.4"
 USER = 101
 """clickhouse's, in its images."""
-MYSQL_USER = 999
 KEEPERS = 3
 """An odd number: two of three go on."""
 CLIENT = [
@@ -53,41 +48,30 @@ CLIENT = [
     f"--port={CLICKHOUSE_NATIVE_PORT}",
     "--multiquery",
 ]
-SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
-"""It starts when External Secrets has filled its Secret, which comes after it."""
 
 
 def objects(settings: StackSettings) -> list[Object]:
     """ClickHouse, MySQL, and the disruption budgets of what has several pods."""
     count = size(settings)
     return [
-        *(_account(name) for name in ("clickhouse", "clickhouse-keeper")),
+        # ClickHouse's own, whose role writes backups; the keepers' own, so that they hold no token.
+        *(account(name) for name in ("clickhouse", "clickhouse-keeper")),
         _keepers(count),
         _clickhouse(count),
         _databases(count),
         *_tables(count),
         _backup(settings, count),
-        *_mysql(count),
+        *mysql.objects(settings, count),
         *_budgets(count),
     ]
 
 
-def _head(api: str, kind: str, name: str, annotations: dict[str, str] | None = None) -> Object:
-    return named(api, kind, name, NAMESPACE, names.platform_labels(), annotations)
-
-
-def _account(name: str) -> Object:
-    """ClickHouse's own, whose role writes backups; the keepers' own, so that they hold no token."""
-    head = _head("v1", "ServiceAccount", name)
-    return head | {"automountServiceAccountToken": False}
-
-
 def _keepers(count: Size) -> Object:
-    return _head(CLICKHOUSE_API, "KeeperCluster", CLICKHOUSE) | {
+    return head(CLICKHOUSE_API, "KeeperCluster", CLICKHOUSE) | {
         "spec": {
             "replicas": KEEPERS if count.several else 1,
             "labels": labels("clickhouse-keeper"),
-            "dataVolumeClaimSpec": _claim("10Gi"),
+            "dataVolumeClaimSpec": claim("10Gi"),
             "podTemplate": _pod("clickhouse-keeper", count),
             "containerTemplate": _container(
                 "docker.io/clickhouse/clickhouse-keeper", resources("50m", "256Mi", "1Gi")
@@ -100,13 +84,13 @@ def _keepers(count: Size) -> Object:
 def _clickhouse(count: Size) -> Object:
     amount = resources(count.pick("100m", "2"), count.pick("1Gi", "8Gi"), count.pick("4Gi", "8Gi"))
     secret = [from_secret(_variable(user), "clickhouse", user) for user in CLICKHOUSE_USERS]
-    return _head(CLICKHOUSE_API, "ClickHouseCluster", CLICKHOUSE) | {
+    return head(CLICKHOUSE_API, "ClickHouseCluster", CLICKHOUSE) | {
         "spec": {
             "replicas": count.replicas,
             "shards": 1,
             "keeperClusterRef": {"name": CLICKHOUSE},
             "labels": labels("clickhouse"),
-            "dataVolumeClaimSpec": _claim(count.pick("30Gi", "200Gi")),
+            "dataVolumeClaimSpec": claim(count.pick("30Gi", "200Gi")),
             "podTemplate": _pod("clickhouse", count),
             "containerTemplate": _container(CLICKHOUSE_IMAGE, amount) | {"env": secret},
             "settings": {
@@ -140,14 +124,6 @@ def _user(user: str, database: str) -> Object:
     }
 
 
-def _claim(size_gib: str) -> Object:
-    return {
-        "storageClassName": names.STORAGE_CLASS,
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": size_gib}},
-    }
-
-
 def _pod(service: str, count: Size) -> Object:
     return {
         "serviceAccountName": service,
@@ -178,7 +154,7 @@ def _databases(count: Size) -> Object:
     )
     template = _client(count, "databases", [*CLIENT, f"--query={made}"])
     template["spec"]["restartPolicy"] = "Never"
-    return _head("batch/v1", "Job", "clickhouse-databases", SKIP_AWAIT) | {
+    return head("batch/v1", "Job", "clickhouse-databases", SKIP_AWAIT) | {
         "spec": {"backoffLimit": 60, "template": template}
     }
 
@@ -206,22 +182,22 @@ def _tables(count: Size) -> list[Object]:
         {"name": "sql", "mountPath": "/etc/aspora", "readOnly": True}
     ]
     return [
-        _head("v1", "ConfigMap", name) | {"data": {"tables.sql": text}},
-        _head("batch/v1", "Job", name, SKIP_AWAIT)
+        head("v1", "ConfigMap", name) | {"data": {"tables.sql": text}},
+        head("batch/v1", "Job", name, SKIP_AWAIT)
         | {"spec": {"backoffLimit": 60, "template": template}},
     ]
 
 
 def _backup(settings: StackSettings, count: Size) -> Object:
     """A whole one every Sunday; S3 drops those that are five weeks old."""
-    bucket = names.bucket(_prefix(settings), "artifacts")
+    bucket = artifacts(settings)
     place = f"https://{bucket}.s3.{settings.region}.amazonaws.com/"
     what = ", ".join(f"DATABASE {name}" for name in CLICKHOUSE_USERS.values())
     # The date is the shell's: a name of its own for each backup.
     query = f"BACKUP {what} TO S3('{place}{platform_prefix(CLICKHOUSE_BACKUPS)}$(date +%F)/')"
     template = _client(count, "backup", ["/bin/sh", "-c", f'{" ".join(CLIENT)} --query="{query}"'])
     job = {"backoffLimit": 2, "activeDeadlineSeconds": 6 * 3600, "template": template}
-    return _head("batch/v1", "CronJob", "clickhouse-backup") | {
+    return head("batch/v1", "CronJob", "clickhouse-backup") | {
         "spec": {
             "schedule": "30 0 * * 0",
             "timeZone": "Etc/UTC",
@@ -229,10 +205,6 @@ def _backup(settings: StackSettings, count: Size) -> Object:
             "jobTemplate": {"spec": job},
         }
     }
-
-
-def _prefix(settings: StackSettings) -> str:
-    return settings.aws.bucket_prefix if settings.aws else f"aspora-{settings.environment}"
 
 
 def _client(count: Size, name: str, command: list[str]) -> Object:
@@ -256,65 +228,6 @@ def _client(count: Size, name: str, command: list[str]) -> Object:
     return {"metadata": {"labels": labels("clickhouse-jobs")}, "spec": pod}
 
 
-def _mysql(count: Size) -> list[Object]:
-    """Opik's chart would bring one with a known password written into its first script."""
-    service = _head("v1", "Service", MYSQL) | {
-        "spec": {
-            "clusterIP": "None",
-            "selector": labels(MYSQL),
-            "ports": [{"name": "tcp-mysql", "port": MYSQL_PORT, "targetPort": MYSQL_PORT}],
-        }
-    }
-    body: Object = {
-        "serviceName": MYSQL,
-        "replicas": 1,
-        "selector": {"matchLabels": labels(MYSQL)},
-        "template": {"metadata": {"labels": labels(MYSQL)}, "spec": _mysql_pod(count)},
-        "volumeClaimTemplates": [
-            {"metadata": {"name": "data"}, "spec": _claim(count.pick("10Gi", "20Gi"))}
-        ],
-    }
-    return [service, _head("apps/v1", "StatefulSet", MYSQL, SKIP_AWAIT) | {"spec": body}]
-
-
-def _mysql_pod(count: Size) -> Object:
-    container: Object = {
-        "name": "mysql",
-        "image": MYSQL_IMAGE,
-        "args": ["--character-set-server=utf8mb4", "--skip-name-resolve"],
-        "env": [
-            {"name": "MYSQL_DATABASE", "value": "opik"},
-            {"name": "MYSQL_USER", "value": "opik"},
-            from_secret("MYSQL_PASSWORD", MYSQL, "opik"),
-            from_secret("MYSQL_ROOT_PASSWORD", MYSQL, "root"),
-        ],
-        "ports": [{"name": "tcp-mysql", "containerPort": MYSQL_PORT}],
-        "resources": resources("50m", count.pick("512Mi", "1Gi"), "1Gi"),
-        "securityContext": CONTAINER_SECURITY,
-        "startupProbe": _listens(failures=60),
-        "livenessProbe": _listens(failures=6),
-        "readinessProbe": _listens(failures=3),
-        "volumeMounts": [
-            {"name": "data", "mountPath": "/var/lib/mysql"},
-            {"name": "run", "mountPath": "/var/run/mysqld"},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
-        ],
-    }
-    return {
-        "automountServiceAccountToken": False,
-        "priorityClassName": STANDARD,
-        "nodeSelector": placed(count),
-        "securityContext": POD_SECURITY
-        | {"runAsUser": MYSQL_USER, "runAsGroup": MYSQL_USER, "fsGroup": MYSQL_USER},
-        "containers": [container],
-        "volumes": [{"name": "run", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
-    }
-
-
-def _listens(failures: int) -> Object:
-    return {"tcpSocket": {"port": MYSQL_PORT}, "periodSeconds": 10, "failureThreshold": failures}
-
-
 BUDGETS: tuple[tuple[str, dict[str, str]], ...] = (
     ("clickhouse", labels("clickhouse")),
     ("clickhouse-keeper", labels("clickhouse-keeper")),
@@ -329,7 +242,7 @@ def _budgets(count: Size) -> list[Object]:
     if not count.several:
         return []
     return [
-        _head("policy/v1", "PodDisruptionBudget", name)
+        head("policy/v1", "PodDisruptionBudget", name)
         | {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": match}}}
         for name, match in BUDGETS
     ]

@@ -25,6 +25,7 @@ from aspora.services.stores import (
     CLICKHOUSE_HTTP_PORT,
     CLICKHOUSE_NATIVE_PORT,
     MYSQL,
+    MYSQL_BACKUP,
     MYSQL_PORT,
 )
 from aspora.services.values.mesh import HTTPS_PORT
@@ -92,7 +93,7 @@ KUBE_STATE = Pods(OBSERVABILITY, (NAME, "kube-state-metrics"))
 OPERATOR = seen("prometheus-operator")
 LANGFUSE, OPIK, PHOENIX = seen("langfuse"), seen("opik"), seen("phoenix")
 CLICKHOUSE, KEEPER = seen("clickhouse"), seen("clickhouse-keeper")
-SQL = seen(MYSQL)
+SQL, SQL_BACKUP = seen(MYSQL), seen(MYSQL_BACKUP)
 OPENCOST = seen("opencost")
 REDIS = seen(VALKEY)
 KUBE_DNS = Pods("kube-system", ("k8s-app", "kube-dns"))
@@ -211,6 +212,9 @@ _STORES: tuple[Edge, ...] = (
     Edge("jobs", seen("clickhouse-jobs"), CLICKHOUSE, CLICKHOUSE_PORTS, "Databases, backups."),
     Edge("backups", CLICKHOUSE, ENDPOINTS, tcp(443), "Backups to S3."),
     Edge("backup-identity", CLICKHOUSE, AGENT, tcp(80), "Credentials of its own."),
+    Edge("sql-backups", SQL_BACKUP, SQL, tcp(MYSQL_PORT), "Opik's dump."),
+    Edge("sql-backups-s3", SQL_BACKUP, ENDPOINTS, tcp(443), "Backups to S3."),
+    Edge("sql-backups-identity", SQL_BACKUP, AGENT, tcp(80), "Credentials of its own."),
 )
 
 _METRICS: tuple[Edge, ...] = (

@@ -158,7 +158,17 @@ FILLED: tuple[Filled, ...] = (
             "valkey-password": "{{ .valkey }}",
         },
     ),
-    Filled(OBSERVABILITY, "opik-mysql", {"root": "mysql-root", "opik": "mysql-opik"}),
+    Filled(
+        OBSERVABILITY,
+        "opik-mysql",
+        {"root": "mysql-root", "opik": "mysql-opik"},
+        {
+            "root": "{{ .root }}",
+            "opik": "{{ .opik }}",
+            # What mysqldump logs in with: a password is no argument.
+            "client.cnf": '[client]\nuser=opik\npassword="{{ .opik }}"\n',
+        },
+    ),
     Filled(
         OBSERVABILITY,
         "opik",

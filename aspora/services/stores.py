@@ -31,11 +31,16 @@ STATE_VERSION_DAYS = 365
 """The same of the bucket of Pulumi's state, which `aspora bootstrap` makes."""
 MYSQL = "opik-mysql"
 MYSQL_PORT = 3306
+MYSQL_BACKUP = "opik-mysql-backup"
+"""The CronJob, its ServiceAccount, and the label of its pods."""
+MYSQL_BACKUPS = "mysql-backups"
+MYSQL_BACKUP_DAYS = 35
 POSTGRES_DATABASES = ("grafana", "langfuse", "model_gateway", "phoenix")
 """In RDS, beside the domains' own; docs/runbooks/platform-databases.md makes them."""
 
 RESTORE_RDS = "docs/runbooks/restore-database.md"
 RESTORE_CLICKHOUSE = "docs/runbooks/restore-clickhouse.md"
+RESTORE_MYSQL = "docs/runbooks/restore-mysql.md"
 DATABASES = "docs/runbooks/platform-databases.md"
 
 
@@ -63,7 +68,9 @@ class Store:
 
 PITR = "RDS: snapshots and point in time, `aws.database.backupDays`"
 WEEKLY = f"every Sunday to S3, kept {CLICKHOUSE_BACKUP_DAYS} days (CronJob `clickhouse-backup`)"
-NOT_YET = "not backed up: the volume outlives its pod, and not its zone"
+NIGHTLY = f"every night to S3, kept {MYSQL_BACKUP_DAYS} days (CronJob `{MYSQL_BACKUP}`)"
+ON_PURPOSE = "not backed up, on purpose (decision 43): "
+"""What follows says where the data is a second time."""
 VERSIONS = f"S3 versions; old ones go after {OLD_VERSION_DAYS} days"
 STATE_VERSIONS = f"S3 versions; old ones go after {STATE_VERSION_DAYS} days"
 REBUILT = "nothing to restore: it is made anew"
@@ -96,15 +103,16 @@ STORES: tuple[Store, ...] = (
         "Langfuse",
         "queue and cache",
         "Valkey in the cluster, written to its volume each second",
-        NOT_YET,
+        f"{ON_PURPOSE}an event is in S3 before it is in the queue",
         "empty; events that were in the queue are still in S3",
     ),
     Store(
         "Opik",
         "projects, datasets, experiments' definitions",
         f"MySQL in the cluster, StatefulSet `{MYSQL}`",
-        NOT_YET,
-        "empty; experiments are run again",
+        NIGHTLY,
+        "from a backup",
+        RESTORE_MYSQL,
     ),
     Store(
         "Opik",
@@ -164,14 +172,14 @@ STORES: tuple[Store, ...] = (
         "Prometheus",
         f"metrics; {METRICS_DAYS} days",
         "a volume a replica",
-        NOT_YET,
+        f"{ON_PURPOSE}prod has two replicas; cost and quality by day are in ClickHouse",
         "the other replica has them, in prod",
     ),
     Store(
         "Alertmanager",
         "silences",
         "a volume a replica",
-        NOT_YET,
+        f"{ON_PURPOSE}replicas tell each other, and a silence lives for hours",
         "set again by hand",
     ),
     Store(

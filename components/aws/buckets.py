@@ -12,6 +12,8 @@ from aspora import iam
 from aspora.services.stores import (
     CLICKHOUSE_BACKUP_DAYS,
     CLICKHOUSE_BACKUPS,
+    MYSQL_BACKUP_DAYS,
+    MYSQL_BACKUPS,
     OLD_VERSION_DAYS,
     RAW_LOGS_DAYS,
     platform_prefix,
@@ -40,7 +42,10 @@ PURPOSES: tuple[Purpose, ...] = (
         None,
         90,
         by_domain=True,
-        short=((platform_prefix(CLICKHOUSE_BACKUPS), CLICKHOUSE_BACKUP_DAYS),),
+        short=(
+            (platform_prefix(CLICKHOUSE_BACKUPS), CLICKHOUSE_BACKUP_DAYS),
+            (platform_prefix(MYSQL_BACKUPS), MYSQL_BACKUP_DAYS),
+        ),
     ),
     Purpose("raw-logs", RAW_LOGS_DAYS, 30, by_domain=True),
     Purpose("skills", None, None, by_domain=True),

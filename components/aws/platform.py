@@ -11,7 +11,12 @@ from aspora import iam, names
 from aspora.gateways.model import objects as model_gateway
 from aspora.named_secrets import database_endpoint
 from aspora.services import secrets
-from aspora.services.stores import CLICKHOUSE_BACKUPS, platform_prefix
+from aspora.services.stores import (
+    CLICKHOUSE_BACKUPS,
+    MYSQL_BACKUP,
+    MYSQL_BACKUPS,
+    platform_prefix,
+)
 from aspora.telemetry import collector, node_logs
 from components.aws.cluster import Cluster
 from components.aws.identity import PodRole, PodRoleArgs, SecretReaderArgs, secret_reader
@@ -52,6 +57,9 @@ class PlatformRoles(pulumi.ComponentResource):
         self._pod(args, node_logs.NAME, pods, names.NODE_AGENTS_NAMESPACE)
         backups = platform_prefix(CLICKHOUSE_BACKUPS)
         self._pod(args, "clickhouse", _objects(artifacts, backups, key))
+        dumps = platform_prefix(MYSQL_BACKUPS)
+        written = key.apply(lambda arn: iam.document(iam.write_only(artifacts, arn, dumps)))
+        self._pod(args, MYSQL_BACKUP, written)
         phoenix = pulumi.Output.from_input(args.database_id).apply(
             lambda found: iam.document(
                 iam.database_user(site.region, site.account, found, "phoenix")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -145,3 +146,20 @@ def test_the_runbook_makes_every_database() -> None:
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     plain = {one["name"]: one.get("value") for one in container["env"]}
     assert plain["DATABASE_NAME"] in POSTGRES_DATABASES
+
+
+BY_CHARTS = {"istiod", "prometheus", "alertmanager", "grafana", "kube-state-metrics"}
+"""Pods that get their label from their chart's templates and not from our values."""
+
+
+def test_every_pod_that_the_table_of_flows_names_is_one_that_somebody_makes() -> None:
+    """An edge to a pod that there is not lets in whoever takes its name."""
+    made = json.dumps([list(platform("prod").services), list(platform("prod").stores)])
+    made += json.dumps([found.values for found in releases(settings("prod"), repository())])
+    ends = {end for edge in EDGES for end in (edge.source, edge.to) if isinstance(end, flows.Pods)}
+    ends |= {flow.peer for flow in flows.FLOWS if isinstance(flow.peer, flows.Pods)}
+    ours = [end for end in ends if end.namespace in by_name() and end.label[1] not in BY_CHARTS]
+    assert len(ours) >= 20
+    for end in ours:
+        key, value = end.label
+        assert f'"{key}": "{value}"' in made, end.shown

@@ -158,9 +158,7 @@ def wanted(work: Workload, stack: str) -> set[Packet]:
         ("from", PROMETHEUS, 8081),
         *(("to", within(cidr), 443) for cidr in network.endpoint_cidrs),
     ]
-    if work.skill.sessions:
-        tcp.append(("from", ROUTER, 8080))
-    elif not work.skill.schedule:
+    if not work.skill.schedule:
         tcp.append(("from", GATEWAY, 8080))
     if work.tools:
         tcp.append(("to", TOOLS, 8443))

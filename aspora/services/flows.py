@@ -81,7 +81,6 @@ COUNTERS = Pods(PLATFORM, ("app", "model-gateway-counters"))
 SYNC = Pods(PLATFORM, ("app", "model-gateway-sync"))
 EGRESS = Pods(names.EGRESS_NAMESPACE, ("istio", "egressgateway"))
 ISTIOD = Pods(names.ISTIO_NAMESPACE, ("app", "istiod"))
-ROUTER = Pods(names.SANDBOX_NAMESPACE, ("app", "sandbox-router"))
 SANDBOXES = Pods(names.SANDBOX_NAMESPACE, ("app", "agent-sandbox-controller"))
 OTEL = Pods(OBSERVABILITY, ("app", collector.AGENT))
 OTEL_GATEWAY = Pods(OBSERVABILITY, ("app", collector.GATEWAY))
@@ -113,8 +112,6 @@ _GATEWAYS: tuple[Edge, ...] = (
     Edge("clients", CLIENTS, GATEWAY, tcp(HTTPS_PORT, HEALTH_PORT), "Clients, through the NLB."),
     Edge("agent-calls", Domains(), GATEWAY, tcp(GATEWAY_PORT), "Agents call other agents."),
     Edge("execute", GATEWAY, Domains(), tcp(EXECUTE_PORT), "The gateway is agents' one caller."),
-    Edge("sessions", GATEWAY, ROUTER, tcp(EXECUTE_PORT), "Sessions go to their router."),
-    Edge("router", ROUTER, Domains(), tcp(EXECUTE_PORT), "The router knows each sandbox."),
     Edge("models", Domains(), MODELS, tcp(GATEWAY_PORT), "Model calls, with a key and budget."),
     Edge("tools", Domains(), TOOLS, tcp(GATEWAY_PORT), "Calls of MCP tools."),
     Edge("models-out", MODELS, EGRESS, tcp(HTTPS_PORT), "Model providers, by host name."),

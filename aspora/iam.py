@@ -194,6 +194,18 @@ def secrets_below(region: str, account: str, alias: str, paths: Sequence[str]) -
     ]
 
 
+def managed_secret(region: str, arn: str, key_arn: str) -> list[Statement]:
+    """One secret that an AWS service keeps itself, by its whole ARN, and its key through it."""
+    return [
+        allow(["secretsmanager:GetSecretValue"], [arn]),
+        allow(
+            ["kms:Decrypt"],
+            [key_arn],
+            {"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}},
+        ),
+    ]
+
+
 def _key_through(service: str, keys: Sequence[str], actions: Sequence[str]) -> Statement:
     return allow(actions, keys, {"StringLike": {"kms:ViaService": f"{service}.*.amazonaws.com"}})
 

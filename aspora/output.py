@@ -58,7 +58,7 @@ def tree(rendered: Rendered, style: str) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     shared = {
         "system": rendered.system,
-        "cluster": rendered.cluster + rendered.stores,
+        "cluster": rendered.cluster + rendered.databases + rendered.stores,
         "services": rendered.services,
     }
     files |= {f"{name}.{style}": dump(objects) for name, objects in shared.items() if objects}

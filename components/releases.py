@@ -8,7 +8,6 @@ from typing import Any
 
 import pulumi
 
-from aspora.services import pins
 from aspora.services.releases import Release
 from components.base import PROVIDER_VERSION, register_with_gate
 
@@ -61,15 +60,21 @@ def inputs(release: Release) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class ReleasesArgs:
-    """`releases`, each after those that it needs; all of them after `waits_for`.
+class Between:
+    """Objects of ours in the midst of the releases: after `needs`, before `users`."""
 
-    `stores` are objects of ours in their midst.
-    """
+    objects: tuple[Mapping[str, Any], ...]
+    needs: tuple[str, ...]
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReleasesArgs:
+    """`releases`, each after those that it needs; all of them after `waits_for`."""
 
     releases: tuple[Release, ...]
     waits_for: tuple[pulumi.Resource, ...] = ()
-    stores: tuple[Mapping[str, Any], ...] = ()
+    between: tuple[Between, ...] = ()
 
 
 class Releases(pulumi.ComponentResource):
@@ -81,26 +86,29 @@ class Releases(pulumi.ComponentResource):
         super().__init__("aspora:platform:Releases", name, None, opts)
         made: dict[str, pulumi.Resource] = {}
         child = pulumi.ResourceOptions(parent=self)
-        stores: tuple[pulumi.Resource, ...] = ()
+        ours: dict[tuple[str, ...], tuple[pulumi.Resource, ...]] = {}
         for release in args.releases:
             before = tuple(made[need] for need in release.pin.needs if need in made)
-            if release.name in pins.ON_STORES:
-                stores = stores or self._stores(args, made)
-                before += stores
+            for part in args.between:
+                if release.name in part.users:
+                    ours[part.users] = ours.get(part.users) or self._ours(part, args, made)
+                    before += ours[part.users]
             waits = before or args.waits_for
             made[release.name] = HelmRelease(
                 release.name, HelmReleaseArgs(release, waits), child
             ).ready
         needed = {need for release in args.releases for need in release.pin.needs}
         last = tuple(made[name] for name in made if name not in needed)
-        stores = stores or self._stores(args, made)
-        self.ready = (*last, *stores) or args.waits_for
+        for part in args.between:
+            ours[part.users] = ours.get(part.users) or self._ours(part, args, made)
+        ends = tuple(end for part in args.between for end in ours[part.users])
+        self.ready = (*last, *ends) or args.waits_for
         self.register_outputs({"count": len(made)})
 
-    def _stores(
-        self, args: ReleasesArgs, made: Mapping[str, pulumi.Resource]
+    def _ours(
+        self, part: Between, args: ReleasesArgs, made: Mapping[str, pulumi.Resource]
     ) -> tuple[pulumi.Resource, ...]:
         """Where nothing is installed they wait for no release."""
-        before = tuple(made[need] for need in pins.STORES_NEED if need in made)
+        before = tuple(made[need] for need in part.needs if need in made)
         waits = before or args.waits_for
-        return register_with_gate(args.stores, self, depends_on=waits)[1] if args.stores else ()
+        return register_with_gate(part.objects, self, depends_on=waits)[1] if part.objects else ()

@@ -207,18 +207,25 @@ def _tenants(
         ),
         opts,
     )
-    for owner in (names.PLATFORM_OWNER, *users):
+    endpoints = {names.PLATFORM_OWNER: stores.platform_endpoint}
+    endpoints |= dict.fromkeys(users, stores.endpoint)
+    for owner, value in endpoints.items():
         databases.EndpointSecret(
             f"endpoint-{owner}",
             databases.EndpointSecretArgs(
-                site, database_endpoint(site.settings, owner), stores.endpoint, owner
+                site, database_endpoint(site.settings, owner), value, owner
             ),
             opts,
         )
     platform.PlatformRoles(
         "platform-identities",
         platform.PlatformRolesArgs(
-            site, eks, base.keys.arns["data"], stores.postgres.instance.resource_id
+            site,
+            eks,
+            base.keys.arns["data"],
+            stores.postgres.instance.resource_id,
+            stores.admin_secret,
+            key,
         ),
         opts,
     )

@@ -10,6 +10,7 @@ import pulumi
 
 from aspora.models import Domain
 from aspora.render import Object, Rendered
+from aspora.services import pins
 from aspora.services.releases import Release, releases
 from aspora.stack import StackSettings
 from aspora.upgrade import check_upgrade
@@ -17,7 +18,7 @@ from components.cluster_policies import ClusterPolicies, ClusterPoliciesArgs
 from components.crds import CustomResources, CustomResourcesArgs
 from components.domain_namespace import DomainNamespace, DomainNamespaceArgs
 from components.platform_services import PlatformServices, PlatformServicesArgs
-from components.releases import Releases, ReleasesArgs
+from components.releases import Between, Releases, ReleasesArgs
 
 PROJECT = "aspora-platform"
 DELIVERY_OUTPUT = "delivery"
@@ -58,7 +59,16 @@ async def declare(platform: Platform) -> None:
         opts,
     )
     installed = Releases(
-        "releases", ReleasesArgs(platform.releases, policies.ready, rendered.stores), opts
+        "releases",
+        ReleasesArgs(
+            platform.releases,
+            policies.ready,
+            (
+                Between(rendered.databases, pins.DATABASES_NEED, pins.ON_DATABASES),
+                Between(rendered.stores, pins.STORES_NEED, pins.ON_STORES),
+            ),
+        ),
+        opts,
     )
     services = PlatformServices(
         "services", PlatformServicesArgs(rendered.services, installed.ready), opts

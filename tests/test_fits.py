@@ -154,7 +154,8 @@ BY_CHARTS = {"istiod", "prometheus", "alertmanager", "grafana", "kube-state-metr
 
 def test_every_pod_that_the_table_of_flows_names_is_one_that_somebody_makes() -> None:
     """An edge to a pod that there is not lets in whoever takes its name."""
-    made = json.dumps([list(platform("prod").services), list(platform("prod").stores)])
+    found = platform("prod")
+    made = json.dumps([list(part) for part in (found.services, found.stores, found.databases)])
     made += json.dumps([found.values for found in releases(settings("prod"), repository())])
     ends = {end for edge in EDGES for end in (edge.source, edge.to) if isinstance(end, flows.Pods)}
     ends |= {flow.peer for flow in flows.FLOWS if isinstance(flow.peer, flows.Pods)}

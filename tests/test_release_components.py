@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -68,7 +69,7 @@ def test_a_release_waits_for_all_it_needs(monkeypatch: pytest.MonkeyPatch) -> No
     assert waits == needs
 
 
-def test_stores_come_after_the_mesh_and_before_what_keeps_its_data_there(
+def test_stores_and_databases_come_after_the_mesh_and_before_what_keeps_its_data_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A pod that is older than the mesh has no sidecar, and its peers refuse it."""
@@ -86,16 +87,24 @@ def test_stores_come_after_the_mesh_and_before_what_keeps_its_data_there(
 
     def gate(objects: Any, parent: Any, *, depends_on: Any = ()) -> Any:
         found = register_with_gate(objects, parent, depends_on=depends_on)
-        waits["stores"] = names_of(depends_on)
-        (ready["stores"],) = found[1]
+        kinds = {obj["kind"] for obj in objects}
+        name = "stores" if "ClickHouseCluster" in kinds else "databases"
+        waits[name] = names_of(depends_on)
+        (ready[name],) = found[1]
         return found
 
     monkeypatch.setattr(components.releases, "HelmRelease", Noted)
     monkeypatch.setattr(components.releases, "register_with_gate", gate)
-    seen = registered()
+    local = settings()
+    rendered = replace(render((), local), databases=render((), settings("staging")).databases)
+    platform = Platform(local, rendered, (), tuple(found().values()))
+    seen = record(lambda: declare(platform), stack="local", project=PROJECT)
     assert waits["stores"] == {"clickhouse-operator", "external-secrets", "istio-cni"}
     after = {name for name, needs in waits.items() if "stores" in needs}
     assert after == {"langfuse", "opik"}
+    assert waits["databases"] == {"external-secrets", "istio-cni"}
+    after = {name for name, needs in waits.items() if "databases" in needs}
+    assert after == {"kube-prometheus-stack", "langfuse", "phoenix"}
     kinds = [r.type.rpartition(":")[2] for r in seen]
     assert {"ClickHouseCluster", "KeeperCluster", "StatefulSet"} <= set(kinds)
 

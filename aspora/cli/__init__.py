@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),
     "gateway": ("local.gateway_commands:gateway", "Keep the model gateway's teams and keys."),
     "prompts": ("local.prompt_commands:prompts", "Keep Langfuse's prompts those of the files."),
+    "database": ("local.database_commands:database", "Log in at the platform's databases."),
     "bootstrap": ("local.account_commands:bootstrap", "Prepare an AWS account for Pulumi."),
 }
 

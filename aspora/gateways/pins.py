@@ -34,8 +34,10 @@ COUNTERS = Program("valkey", "docker.io/valkey/valkey", "9.1.1")
 COMMAND = Program("aspora", "ghcr.io/aspora/platform", "v1.0.0")
 # github.com/aws/aws-cli/tags
 AWS_CLI = Program("aws-cli", "public.ecr.aws/aws-cli/aws-cli", "2.42.1")
+# hub.docker.com/_/postgres: psql of the server's major version
+PSQL = Program("postgres", "docker.io/library/postgres", "17")
 
-PROGRAMS = (TOOL_GATEWAY, MODEL_GATEWAY, COUNTERS, COMMAND, AWS_CLI)
+PROGRAMS = (TOOL_GATEWAY, MODEL_GATEWAY, COUNTERS, COMMAND, AWS_CLI, PSQL)
 
 
 def unverified() -> tuple[Program, ...]:

@@ -18,6 +18,7 @@ from aspora.render import (
     guardrails,
     mesh,
     pods,
+    postgres,
     secrets,
     system,
     workloads,
@@ -70,8 +71,8 @@ class DomainObjects:
 class Rendered:
     """Everything a stack consists of, as far as it is Kubernetes objects.
 
-    `system` comes first of all: without it the cluster's own pods have no connection. `stores` come
-    between the releases: after the mesh, before what keeps its data there.
+    `system` comes first of all: without it the cluster's own pods have no connection. `databases`
+    and `stores` come between the releases: after the mesh, before what keeps its data there.
     """
 
     cluster: tuple[Object, ...]
@@ -79,10 +80,12 @@ class Rendered:
     system: tuple[Object, ...] = ()
     services: tuple[Object, ...] = ()
     stores: tuple[Object, ...] = ()
+    databases: tuple[Object, ...] = ()
 
     def __iter__(self) -> Iterator[Object]:
         yield from self.system
         yield from self.cluster
+        yield from self.databases
         yield from self.stores
         yield from self.services
         for domain in self.domains:
@@ -102,6 +105,7 @@ def render(domains: Sequence[Domain], settings: StackSettings) -> Rendered:
         tuple(system.system_policies(settings)),
         service_objects(domains, settings),
         tuple(databases.objects(settings)),
+        tuple(postgres.objects(settings)),
     )
 
 

@@ -27,6 +27,7 @@ from aspora.services.stores import (
     MYSQL,
     MYSQL_BACKUP,
     MYSQL_PORT,
+    POSTGRES_JOB,
 )
 from aspora.services.values.mesh import HTTPS_PORT
 from aspora.services.values.mesh import STATUS_PORT as HEALTH_PORT
@@ -209,6 +210,9 @@ _STORES: tuple[Edge, ...] = (
     Edge("jobs", seen("clickhouse-jobs"), CLICKHOUSE, CLICKHOUSE_PORTS, "Databases, backups."),
     Edge("backups", CLICKHOUSE, ENDPOINTS, tcp(443), "Backups to S3."),
     Edge("backup-identity", CLICKHOUSE, AGENT, tcp(80), "Credentials of its own."),
+    Edge("databases", seen(POSTGRES_JOB), STORES, tcp(5432), "Databases and users."),
+    Edge("databases-aws", seen(POSTGRES_JOB), ENDPOINTS, tcp(443), "RDS's own secret."),
+    Edge("databases-identity", seen(POSTGRES_JOB), AGENT, tcp(80), "Credentials of its own."),
     Edge("sql-backups", SQL_BACKUP, SQL, tcp(MYSQL_PORT), "Opik's dump."),
     Edge("sql-backups-s3", SQL_BACKUP, ENDPOINTS, tcp(443), "Backups to S3."),
     Edge("sql-backups-identity", SQL_BACKUP, AGENT, tcp(80), "Credentials of its own."),

@@ -310,6 +310,10 @@ PINS: tuple[Pin, ...] = (
 )
 
 
+DATABASES_NEED = ("external-secrets", "istio-cni")
+"""What is there before the Job that makes PostgreSQL's databases (aspora/render/postgres.py)."""
+ON_DATABASES = ("kube-prometheus-stack", "langfuse", "phoenix")
+"""What keeps its data in them; the model gateway comes after all releases."""
 STORES_NEED = ("clickhouse-operator", "external-secrets", "istio-cni")
 """What is there before the stores that are objects of ours (aspora/render/databases.py): a pod that
 is older than the mesh never gets a sidecar."""

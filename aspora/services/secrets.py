@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from aspora import names
+from aspora.services.stores import BY_PASSWORD, POSTGRES_JOB
 from aspora.stack import StackSettings
 
 OBSERVABILITY = "observability"
@@ -212,6 +213,16 @@ FILLED: tuple[Filled, ...] = (
             "PHOENIX_DEFAULT_ADMIN_INITIAL_PASSWORD": "{{ .user }}",
             "host": "{{ .host }}",
             "port": "{{ .port }}",
+        },
+    ),
+    # Of the administrator its name alone: the password stays where RDS keeps it.
+    Filled(
+        OBSERVABILITY,
+        POSTGRES_JOB,
+        {
+            **{user: f"{user}-database" for user in BY_PASSWORD},
+            **HOST,
+            "admin-secret": Endpoint("adminSecret"),
         },
     ),
     Filled(OBSERVABILITY, "valkey", {"default": "valkey"}),

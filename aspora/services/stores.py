@@ -36,7 +36,12 @@ MYSQL_BACKUP = "opik-mysql-backup"
 MYSQL_BACKUPS = "mysql-backups"
 MYSQL_BACKUP_DAYS = 35
 POSTGRES_DATABASES = ("grafana", "langfuse", "model_gateway", "phoenix")
-"""In RDS, beside the domains' own; docs/runbooks/platform-databases.md makes them."""
+"""In RDS, beside the domains' own, each with a user of its name: aspora/render/postgres.py."""
+POSTGRES_ADMIN, POSTGRES_ADMIN_DATABASE = "aspora_admin", "aspora"
+BY_PASSWORD = ("grafana", "langfuse")
+"""Users that know no IAM token: their passwords are named secrets."""
+POSTGRES_JOB = "postgres-databases"
+"""The Job that makes them, its ServiceAccount, its Secret and the label of its pods."""
 
 RESTORE_RDS = "docs/runbooks/restore-database.md"
 RESTORE_CLICKHOUSE = "docs/runbooks/restore-clickhouse.md"

@@ -10,9 +10,11 @@ import pulumi
 import pulumi_aws as aws
 
 from aspora import iam, names
+from aspora.services.stores import POSTGRES_ADMIN, POSTGRES_ADMIN_DATABASE
 from components.aws.site import Site, attach, role
 
-DATABASE = "aspora"
+DATABASE = POSTGRES_ADMIN_DATABASE
+ADMIN = POSTGRES_ADMIN
 POSTGRES_PORT = 5432
 VALKEY_PORT = 6379
 LOG_KINDS = ("postgresql", "upgrade")
@@ -33,7 +35,8 @@ class DatabasesArgs:
 class Databases(pulumi.ComponentResource):
     """Both, behind one security group each that admits nodes and pods alone.
 
-    `endpoint` is the JSON that the named secrets hold (decision 10); no password is in it.
+    `endpoint` is the JSON that the named secrets hold (decision 10), `platform_endpoint` the
+    platform's, with the ARN of the administrator's secret; no password is in either.
     """
 
     def __init__(
@@ -46,6 +49,12 @@ class Databases(pulumi.ComponentResource):
         self.endpoint = pulumi.Output.all(
             self.postgres.instance.address, self.cache.group.primary_endpoint_address
         ).apply(lambda hosts: _endpoint(hosts[0], hosts[1]))
+        self.admin_secret = self.postgres.instance.master_user_secrets.apply(
+            lambda found: str(found[0].secret_arn)
+        )
+        self.platform_endpoint = pulumi.Output.all(self.endpoint, self.admin_secret).apply(
+            lambda found: _with_admin(found[0], found[1])
+        )
         self.register_outputs({"endpoint": self.endpoint})
 
 
@@ -60,6 +69,10 @@ def _endpoint(database: str, cache: str) -> str:
         },
         sort_keys=True,
     )
+
+
+def _with_admin(endpoint: str, secret: str) -> str:
+    return json.dumps(json.loads(endpoint) | {"adminSecret": secret}, sort_keys=True)
 
 
 def _group(
@@ -107,7 +120,7 @@ class Postgres(pulumi.ComponentResource):
             engine_version=wanted.engine_version,
             instance_class=wanted.instance_class,
             db_name=DATABASE,
-            username="aspora_admin",
+            username=ADMIN,
             manage_master_user_password=True,
             master_user_secret_kms_key_id=args.key,
             allocated_storage=wanted.storage_gib,
@@ -160,11 +173,13 @@ class Postgres(pulumi.ComponentResource):
         ]
 
     def _parameters(self, name: str, site: Site, version: str) -> aws.rds.ParameterGroup:
-        """TLS is forced, slow statements are logged; of the extensions only these can be made,
-        pgvector (`vector`) for the feedback loop among them."""
+        """TLS is forced, passwords are proved and never sent (SCRAM), slow statements are logged;
+        of the extensions only these can be made, pgvector (`vector`) for the feedback loop among
+        them."""
         settings = {
             "rds.allowed_extensions": "pg_stat_statements,pgcrypto,plpgsql,uuid-ossp,vector",
             "rds.force_ssl": "1",
+            "password_encryption": "scram-sha-256",
             "log_connections": "1",
             "log_min_duration_statement": "1000",
             "log_statement": "ddl",

@@ -15,6 +15,7 @@ from aspora.services.stores import (
     CLICKHOUSE_BACKUPS,
     MYSQL_BACKUP,
     MYSQL_BACKUPS,
+    POSTGRES_JOB,
     platform_prefix,
 )
 from aspora.telemetry import collector, node_logs
@@ -29,12 +30,15 @@ OF_PREFIX = (("langfuse", "langfuse"), ("opik-backend", "opik"))
 
 @dataclass(frozen=True)
 class PlatformRolesArgs:
-    """The ARN of the key of objects in S3, and RDS's id of the database."""
+    """The ARN of the key of objects in S3, RDS's id of the database, and the ARNs of its
+    administrator's secret and of the key of that."""
 
     site: Site
     cluster: Cluster
     data_key: pulumi.Input[str]
     database_id: pulumi.Input[str]
+    admin_secret: pulumi.Input[str]
+    admin_key: pulumi.Input[str]
 
 
 class PlatformRoles(pulumi.ComponentResource):
@@ -66,6 +70,10 @@ class PlatformRoles(pulumi.ComponentResource):
             )
         )
         self._pod(args, "phoenix", phoenix)
+        admin = pulumi.Output.all(args.admin_secret, args.admin_key).apply(
+            lambda found: iam.document(iam.managed_secret(site.region, found[0], found[1]))
+        )
+        self._pod(args, POSTGRES_JOB, admin)
         self._model_gateway(args)
         self.register_outputs({})
 

@@ -17,6 +17,9 @@ SANDBOX_NAMESPACE = "agent-sandbox-system"
 ARGOCD_NAMESPACE = "argocd"
 ISTIO_NAMESPACE = "istio-system"
 CNI_NAMESPACE = "istio-cni"
+PROMETHEUS_SERVICE = "kube-prometheus-stack-prometheus"
+"""The chart's Service, which keeps a client with one replica. The operator's own,
+`prometheus-operated`, has no address: each look-up may lead to the other replica."""
 NODE_AGENTS_NAMESPACE = "aspora-node-agents"
 """What has to see a node from inside, and nothing else: log collector and node exporter."""
 PLATFORM_NAMESPACES = (PLATFORM_NAMESPACE, OBSERVABILITY_NAMESPACE, NODE_AGENTS_NAMESPACE)

@@ -217,7 +217,7 @@ def test_the_staging_program_registers_everything() -> None:
 
 @pytest.mark.usefixtures("definitions")
 def test_prod_refuses_images_without_a_digest() -> None:
-    with pytest.raises(pulumi.RunError, match="33 problems found") as caught:
+    with pytest.raises(pulumi.RunError, match="34 problems found") as caught:
         run_stack("prod", account=None)
     assert str(caught.value).count("ASP313") == 15
     assert str(caught.value).count("Pulumi.prod.yaml: config.aspora:aws.") == 9

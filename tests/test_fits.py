@@ -103,7 +103,7 @@ def test_every_port_that_prometheus_may_read_past_the_mesh_has_a_monitor() -> No
             assert (one.namespace, one.label, one.port) in read, one
     # Their charts have one of their own.
     assert values(collector.AGENT)["serviceMonitor"]["enabled"]
-    assert values(mesh.OPERATOR)["prometheus"] == {"service_monitor": True}
+    assert values(mesh.OPERATOR)["prometheus"]["service_monitor"] is True
 
 
 def _meshed(end: object) -> bool:
@@ -164,3 +164,59 @@ def test_every_pod_that_the_table_of_flows_names_is_one_that_somebody_makes() ->
     for end in ours:
         key, value = end.label
         assert f'"{key}": "{value}"' in made, end.shown
+
+
+@pytest.mark.parametrize("stack", ["staging", "prod"])
+def test_the_load_balancer_is_internal_and_has_the_clients_port_alone(stack: str) -> None:
+    """Agents' port has no business outside of the cluster, whatever its certificates ask for."""
+    found = [
+        obj
+        for obj in (*platform(stack).services, *platform(stack).stores, *platform(stack).databases)
+        if obj["kind"] == "Service" and obj["spec"].get("type", "ClusterIP") != "ClusterIP"
+    ]
+    (only,) = found
+    notes, spec = only["metadata"]["annotations"], only["spec"]
+    assert notes["service.beta.kubernetes.io/aws-load-balancer-scheme"] == "internal"
+    assert notes["external-dns.alpha.kubernetes.io/hostname"] == settings(stack).public_host
+    assert [port["port"] for port in spec["ports"]] == [443]
+    assert spec["loadBalancerSourceRanges"] == [settings(stack).network.vpc_cidr]
+    assert spec["selector"].items() <= values("aspora-gateway")["labels"].items()
+    for release in releases(settings(stack), repository()):
+        assert '"type": "LoadBalancer"' not in json.dumps(release.values), release.name
+
+
+def test_who_compares_answers_of_prometheus_stays_with_one_replica() -> None:
+    """The operator's own Service has no address: each look-up may lead to the other one."""
+    stack = values("kube-prometheus-stack")["prometheus"]
+    assert stack["service"] == {"sessionAffinity": "ClientIP"}
+    assert stack["prometheusSpec"]["replicas"] == 2
+    asked = [
+        trigger["metadata"]["serverAddress"]
+        for domain in platform("prod").domains
+        for obj in kinds(tuple(domain), "ScaledObject")
+        for trigger in obj["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
+    ]
+    wanted = "http://kube-prometheus-stack-prometheus.aspora-observability.svc.cluster.local:9090"
+    assert len(asked) >= 9
+    assert set(asked) == {wanted}
+    inside = values("opencost")["opencost"]["prometheus"]["internal"]
+    assert urlsplit(wanted).netloc.startswith(f"{inside['serviceName']}.{inside['namespaceName']}.")
+    everything = json.dumps([list(platform("prod")), values("opencost")])
+    assert "prometheus-operated" not in everything
+
+
+def test_the_mesh_s_agents_are_scraped_where_the_policies_hold_for_them() -> None:
+    (monitor,) = (obj for obj, _ in monitors() if obj["metadata"]["name"] == "istio-cni")
+    assert monitor["metadata"]["namespace"] == "istio-cni"
+    (edge,) = (edge for edge in EDGES if edge.name == "scrape-cni")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert edge.ports == (("TCP", endpoint["portNumber"]),)
+    # With ambient its pods could have the node's network, and no policy would hold for them.
+    assert values("istio-cni")["ambient"] == {"enabled": False}
+
+
+def test_the_operator_s_switches_are_set_in_both_spellings_of_its_chart() -> None:
+    found = values("clickhouse-operator")
+    for part, on in (("crd", False), ("certManager", True), ("webhook", True), ("metrics", True)):
+        assert {found[part]["enable"], found[part]["enabled"]} == {on}, part

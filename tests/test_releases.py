@@ -394,9 +394,8 @@ def test_gateways_are_found_by_the_labels_of_the_flows() -> None:
     for name in ("aspora-gateway", "istio-egress"):
         (sysctl,) = found[name].values["securityContext"]["sysctls"]
         assert sysctl["name"] == "net.ipv4.ip_unprivileged_port_start"
-    annotations = found["aspora-gateway"].values["service"]["annotations"]
-    scheme = "service.beta.kubernetes.io/aws-load-balancer-scheme"
-    assert annotations[scheme] == "internal"
+    for name in ("aspora-gateway", "istio-egress"):
+        assert found[name].values["service"]["type"] == "ClusterIP"
 
 
 def _ports(found: Release) -> list[dict[str, Any]]:

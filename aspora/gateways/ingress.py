@@ -17,6 +17,7 @@ from aspora.render.mesh import AGENT_HOST, GATEWAY_CREDENTIAL, NETWORKING, SECUR
 from aspora.render.objects import Object, named
 from aspora.render.secrets import ISSUER
 from aspora.resolve import workloads
+from aspora.services.values.mesh import STATUS_PORT
 from aspora.stack import StackSettings
 
 NAME = "aspora-gateway"
@@ -41,6 +42,8 @@ def objects(domains: Sequence[Domain], settings: StackSettings) -> Iterator[Obje
     yield from cluster_issuer(settings)
     yield from certificates(settings)
     yield gateway(domains, settings)
+    if settings.aws is not None:
+        yield load_balancer(settings)
     yield mesh.plain_port(NAME, names.PLATFORM_NAMESPACE, AGENT_HOST, flows.GATEWAY_PORT)
     yield allow_nothing(NAME, names.PLATFORM_NAMESPACE, SELECTOR)
     yield from tokens(settings)
@@ -134,6 +137,35 @@ def gateway(domains: Sequence[Domain], settings: StackSettings) -> Object:
     agents = [agents_server("https-agents", [AGENT_HOST], AGENTS_CREDENTIAL, known)]
     return _named(NETWORKING, "Gateway", NAME) | {
         "spec": {"selector": SELECTOR, "servers": [public, *(agents if known else [])]}
+    }
+
+
+def load_balancer(settings: StackSettings) -> Object:
+    """Internal, for the VPC's addresses, and for clients' port alone: the chart's own Service,
+    which has agents' port too, stays inside the cluster."""
+    name = f"{NAME}-clients"
+    # Nobody waits for its address but external-dns, which writes it into the zone.
+    prefix = "service.beta.kubernetes.io/aws-load-balancer"
+    notes = {
+        "pulumi.com/skipAwait": "true",
+        "external-dns.alpha.kubernetes.io/hostname": settings.public_host,
+        f"{prefix}-type": "external",
+        f"{prefix}-nlb-target-type": "ip",
+        f"{prefix}-scheme": "internal",
+        f"{prefix}-healthcheck-port": str(STATUS_PORT),
+        f"{prefix}-healthcheck-protocol": "HTTP",
+        f"{prefix}-healthcheck-path": "/healthz/ready",
+    }
+    head = named("v1", "Service", name, names.PLATFORM_NAMESPACE, names.platform_labels(), notes)
+    port = {"name": "https-public", "port": PUBLIC_PORT, "targetPort": PUBLIC_PORT}
+    return head | {
+        "spec": {
+            "type": "LoadBalancer",
+            "externalTrafficPolicy": "Local",
+            "loadBalancerSourceRanges": [settings.network.vpc_cidr],
+            "selector": SELECTOR,
+            "ports": [port | {"protocol": "TCP"}],
+        }
     }
 
 

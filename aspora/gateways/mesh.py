@@ -232,6 +232,8 @@ SCRAPED: tuple[tuple[str, str, tuple[str, str], int], ...] = (
     ("aspora-gateway", names.PLATFORM_NAMESPACE, ("app", "aspora-gateway"), MERGED_METRICS),
     ("istio-egress", names.EGRESS_NAMESPACE, ("istio", "egressgateway"), MERGED_METRICS),
     ("istiod", ROOT_NAMESPACE, ("app", "istiod"), 15014),
+    # It has the node's network only with ambient, which is off: policies hold for it.
+    ("istio-cni", names.CNI_NAMESPACE, ("k8s-app", "istio-cni-node"), 15014),
     ("clickhouse", names.OBSERVABILITY_NAMESPACE, (names.SERVICE_LABEL, "clickhouse"), 9363),
     ("phoenix", names.OBSERVABILITY_NAMESPACE, (names.SERVICE_LABEL, "phoenix"), 9090),
 )

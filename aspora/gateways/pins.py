@@ -36,8 +36,10 @@ COMMAND = Program("aspora", "ghcr.io/aspora/platform", "v1.0.0")
 AWS_CLI = Program("aws-cli", "public.ecr.aws/aws-cli/aws-cli", "2.42.1")
 # hub.docker.com/_/postgres: psql of the server's major version
 PSQL = Program("postgres", "docker.io/library/postgres", "17")
+# registry.k8s.io/kubectl: of the clusters' version (aspora:cluster.version)
+KUBECTL = Program("kubectl", "registry.k8s.io/kubectl", "v1.37.2")
 
-PROGRAMS = (TOOL_GATEWAY, MODEL_GATEWAY, COUNTERS, COMMAND, AWS_CLI, PSQL)
+PROGRAMS = (TOOL_GATEWAY, MODEL_GATEWAY, COUNTERS, COMMAND, AWS_CLI, PSQL, KUBECTL)
 
 
 def unverified() -> tuple[Program, ...]:

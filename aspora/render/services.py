@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from aspora.gateways import egress, ingress, mesh, tools
+from aspora.gateways import egress, ingress, mesh, restarts, tools
 from aspora.gateways.model import objects as model_gateway
 from aspora.models import Domain
 from aspora.observe.grafana import config_maps
@@ -27,6 +27,7 @@ PARTS: tuple[Part, ...] = (
     egress.objects,
     tools.objects,
     model_gateway.objects,
+    restarts.objects,
     sandboxes.objects,
     collector_objects,
     rules,

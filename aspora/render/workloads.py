@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from aspora import flows
+from aspora import flows, names
 from aspora.render import pods
 from aspora.render.objects import Object, named
 from aspora.render.storage import STORAGE_CLASS
 from aspora.resolve import Workload
 from aspora.stack import StackSettings
 
-PROMETHEUS_URL = "http://prometheus-operated.aspora-observability.svc.cluster.local:9090"
+PROMETHEUS_URL = (
+    f"http://{names.PROMETHEUS_SERVICE}.{names.OBSERVABILITY_NAMESPACE}.svc.cluster.local:9090"
+)
 
 # The brief's behaviour: up by half at a time after a minute, down by one pod every two minutes
 # after five quiet ones.

@@ -79,6 +79,7 @@ GATEWAY = Pods(PLATFORM, ("app", "aspora-gateway"))
 MODELS = Pods(PLATFORM, ("app", "model-gateway"))
 TOOLS = Pods(PLATFORM, ("app", "tool-gateway"))
 COUNTERS = Pods(PLATFORM, ("app", "model-gateway-counters"))
+RESTARTS = Pods(PLATFORM, ("app", "certificate-restarts"))
 SYNC = Pods(PLATFORM, ("app", "model-gateway-sync"))
 EGRESS = Pods(names.EGRESS_NAMESPACE, ("istio", "egressgateway"))
 ISTIOD = Pods(names.ISTIO_NAMESPACE, ("app", "istiod"))
@@ -310,7 +311,7 @@ _CONTROLLERS: tuple[Edge, ...] = (
 )
 
 WATCHERS: tuple[Namespace | Pods, ...] = (
-    *(ISTIOD, PROMETHEUS, GRAFANA, KUBE_STATE, OPERATOR, OTEL, OPENCOST, SANDBOXES),
+    *(RESTARTS, ISTIOD, PROMETHEUS, GRAFANA, KUBE_STATE, OPERATOR, OTEL, OPENCOST, SANDBOXES),
     *(
         Namespace(name)
         for name in (

@@ -71,22 +71,12 @@ def cni(_: StackSettings) -> Values:
 
 
 def ingress(settings: StackSettings) -> Values:
-    """The one caller of agents, behind an internal network load balancer.
-
-    Clients come by 443 with a token, agents by 8443 with a certificate: aspora/gateways/ingress.py.
+    """The one caller of agents: clients come by 443 with a token, agents by 8443 with a
+    certificate. The load balancer is a Service of ours with the first port alone:
+    aspora/gateways/ingress.py.
     """
     service = {
-        "type": "LoadBalancer",
-        "externalTrafficPolicy": "Local",
-        "annotations": {
-            "external-dns.alpha.kubernetes.io/hostname": settings.public_host,
-            "service.beta.kubernetes.io/aws-load-balancer-type": "external",
-            "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip",
-            "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
-            "service.beta.kubernetes.io/aws-load-balancer-healthcheck-port": str(STATUS_PORT),
-            "service.beta.kubernetes.io/aws-load-balancer-healthcheck-protocol": "HTTP",
-            "service.beta.kubernetes.io/aws-load-balancer-healthcheck-path": "/healthz/ready",
-        },
+        "type": "ClusterIP",
         "ports": [_port("https-public", HTTPS_PORT), _port("https-agents", GATEWAY_PORT)],
     }
     name = {"app": "aspora-gateway", "istio": "aspora-gateway"}

@@ -73,6 +73,8 @@ def _prometheus(settings: StackSettings, count: Size) -> Values:
     everything = ("podMonitor", "probe", "rule", "scrapeConfig", "serviceMonitor")
     return {
         "podDisruptionBudget": {"enabled": count.several, "minAvailable": 1},
+        # Two replicas scrape at different seconds: who compares answers stays with one of them.
+        "service": {"sessionAffinity": "ClientIP"},
         "prometheusSpec": {
             "podMetadata": OUT_OF_MESH,
             "replicas": count.replicas,
@@ -173,7 +175,7 @@ def opencost(settings: StackSettings) -> Values:
             "prometheus": {
                 "internal": {
                     "enabled": True,
-                    "serviceName": "prometheus-operated",
+                    "serviceName": names.PROMETHEUS_SERVICE,
                     "namespaceName": names.OBSERVABILITY_NAMESPACE,
                     "port": 9090,
                 }

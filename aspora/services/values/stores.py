@@ -51,13 +51,18 @@ def valkey(settings: StackSettings) -> Values:
 
 
 def clickhouse_operator(settings: StackSettings) -> Values:
-    """It makes pods of ClickHouseCluster and KeeperCluster, and checks them by a webhook."""
+    """It makes pods of ClickHouseCluster and KeeperCluster, and checks them by a webhook.
+
+    Its chart was made anew between 0.0.1 and 0.0.6, and `enable` became `enabled`; nobody here has
+    seen 0.0.5. A chart without a schema reads the one it knows and leaves the other alone.
+    """
     count = size(settings)
     return {
-        "crd": {"enable": False},
-        "certManager": {"enable": True, "install": False},
-        "webhook": {"enable": True},
-        "prometheus": {"service_monitor": True},
+        "crd": _switch(on=False),
+        "certManager": _switch(on=True) | {"install": False},
+        "webhook": _switch(on=True),
+        "metrics": _switch(on=True) | {"secure": False, "port": 8080},
+        "prometheus": _switch(on=True) | {"service_monitor": True},
         "manager": {
             "replicas": count.replicas,
             "nodeSelector": placed(count),
@@ -65,3 +70,7 @@ def clickhouse_operator(settings: StackSettings) -> Values:
             "resources": resources("20m", "128Mi", "256Mi"),
         },
     }
+
+
+def _switch(*, on: bool) -> Values:
+    return {"enable": on, "enabled": on}

@@ -11,9 +11,12 @@ from aspora.problems import quoted
 PLATFORM = (
     "docker.io/clickhouse/",
     "docker.io/library/mysql",
+    "docker.io/library/postgres:",
     "docker.io/valkey/",
     "ghcr.io/agentgateway/",
+    "public.ecr.aws/aws-cli/",
     "registry.k8s.io/agent-sandbox/",
+    "registry.k8s.io/kubectl:",
 )
 """Beside the stack's own prefixes: where the products come from that the platform runs itself."""
 

@@ -9,9 +9,9 @@ from aspora.checks.world import World, where
 from aspora.problems import quoted
 
 LISTED: Mapping[str, str] = {
-    "aspora-platform/aspora-gateway": "the one way in",
+    "aspora-platform/aspora-gateway-clients": "the one way in: internal, and clients' port alone",
 }
-"""Services that a load balancer may stand before, and why. (It is the chart's today.)"""
+"""Services that a load balancer may stand before, and why."""
 
 
 def look(world: World) -> Iterator[Hit]:

@@ -107,6 +107,11 @@ Image = Annotated[
         400,
     ),
 ]
+# No braces, commas or quotes: Alertmanager reads its receivers as templates and lists.
+MAILBOX_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,}$"
+Mailbox = Annotated[
+    str, named(MAILBOX_PATTERN, "e-mail address", "wealth-team@example.com", limit=254)
+]
 Host = Annotated[str, named(HOST_PATTERN, "host name", "api.example.com")]
 SkillId = Annotated[
     str,

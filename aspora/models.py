@@ -22,6 +22,7 @@ from aspora.fields import (
     Group,
     Host,
     Image,
+    Mailbox,
     Model,
     Name,
     Reason,
@@ -49,6 +50,12 @@ class Owner(Model):
     cost_center: CostCenter = Field(
         description="The cost centre the domain's bill goes to; a label on every object.",
         examples=["wealth-product"],
+    )
+    email: Mailbox | None = Field(
+        None,
+        description="The team's mailbox: alerts about the domain's cost go there too, where the"
+        " stack sends mail.",
+        examples=["wealth-team@example.com"],
     )
 
 

@@ -5,7 +5,8 @@ matcher on the namespace to those, and an alert about a skill carries its domain
 (decision 50). The chart takes it by `alertmanagerSpec.alertmanagerConfiguration.name`.
 
 The brief's channels: quality goes to PagerDuty and Slack, cost to Slack and by e-mail, latency to
-Slack. Within each topic the domain's own channel is told; what has no domain is the platform's.
+Slack. Within each topic the domain's own channel is told, and its own mailbox if it names one; what
+has no domain is the platform's.
 Keys stand in a Secret that External Secrets fills from named secrets.
 """
 
@@ -156,8 +157,8 @@ def _receivers(
             "webhookConfigs": [{"urlSecret": _key("dead-mans-switch-url"), "sendResolved": False}],
         },
     ]
-    mail = _mail(settings, aws)
-    for owner in (PLATFORM, *(domain.name for domain in domains)):
+    mailboxes = {PLATFORM: None} | {domain.name: domain.owner.email for domain in domains}
+    for owner, mailbox in mailboxes.items():
         slack = _slack(owner)
         found += [
             {"name": f"{owner}-slack", "slackConfigs": [slack]},
@@ -166,7 +167,7 @@ def _receivers(
                 "pagerdutyConfigs": [_pagerduty(owner)],
                 "slackConfigs": [slack],
             },
-            {"name": f"{owner}-cost", "slackConfigs": [slack]} | mail,
+            {"name": f"{owner}-cost", "slackConfigs": [slack]} | _mail(settings, aws, mailbox),
         ]
     return found
 
@@ -202,12 +203,13 @@ def _pagerduty(owner: str) -> Object:
     }
 
 
-def _mail(settings: StackSettings, aws: AwsSettings) -> Object:
-    """By Amazon SES of the region, to those who are told of the account's spending."""
+def _mail(settings: StackSettings, aws: AwsSettings, mailbox: str | None) -> Object:
+    """By Amazon SES of the region, to the owner's mailbox and to those who are told of the
+    account's spending: who pays hears of it whatever a domain file says."""
     if aws.spending.smtp_user is None:
         return {}
     mail = {
-        "to": ", ".join(aws.spending.emails),
+        "to": ", ".join(dict.fromkeys((*([mailbox] if mailbox else []), *aws.spending.emails))),
         "from": f"alerts@{aws.dns.public_zone}",
         "smarthost": f"email-smtp.{settings.region}.amazonaws.com:{SMTP_PORT}",
         "authUsername": aws.spending.smtp_user,

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
+from aspora.models import Owner
 from aspora.named_secrets import ALERTING, SMTP_PASSWORD, named_secrets
 from aspora.observe.routing import NAME, SECRET, routing
 from aspora.observe.rules import ALERTS
@@ -161,3 +163,40 @@ def test_an_alert_reaches_who_should_know(
     path = alertmanager_yml(tmp_path)
     said = ask(amtool, "config", "routes", "test", f"--config.file={path}", *labels.split())
     assert said.strip() == receiver
+
+
+def test_cost_is_mailed_to_the_owner_who_names_a_mailbox_and_to_who_pays() -> None:
+    domains = [
+        each.model_copy(
+            update={"owner": each.owner.model_copy(update={"email": "ecm@example.com"})}
+        )
+        if each.name == "ecm"
+        else each
+        for each in repository()
+    ]
+    _, found = routing(domains, mailed())
+    sent = {
+        each["name"]: mail["to"]
+        for each in found["spec"]["receivers"]
+        for mail in each.get("emailConfigs", ())
+    }
+    stack = settings("prod").aws
+    assert stack
+    (payer,) = stack.spending.emails
+    assert sent.pop("ecm-cost") == f"ecm@example.com, {payer}"
+    assert sent == {f"{name}-cost": payer for name in ("platform", "fraud", "support", "wealth")}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "{{ .CommonLabels }}@example.com",
+        "a,b@example.com",
+        "a@b",
+        "a b@example.com",
+        "@example.com",
+    ],
+)
+def test_a_mailbox_is_neither_a_template_nor_a_list(address: str) -> None:
+    with pytest.raises(ValidationError, match="e-mail address"):
+        Owner.model_validate({"team": "a-team", "costCenter": "a-cost", "email": address})

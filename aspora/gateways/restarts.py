@@ -15,7 +15,7 @@ from aspora.gateways.pins import KUBECTL
 from aspora.models import Domain
 from aspora.render.objects import Object, named
 from aspora.render.pods import CONTAINER_SECURITY, POD_SECURITY
-from aspora.services.values.common import STANDARD, placed, resources, size
+from aspora.services.values.common import STANDARD, placed, size
 from aspora.stack import StackSettings
 
 NAME = "certificate-restarts"
@@ -74,7 +74,10 @@ def _job(programs: Sequence[str], settings: StackSettings) -> Object:
             *("--namespace", SPACE, "rollout", "restart"),
             *(f"deployment/{program}" for program in programs),
         ],
-        "resources": resources("10m", "32Mi", "64Mi"),
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "32Mi"},
+            "limits": {"cpu": "200m", "memory": "64Mi"},
+        },
         "securityContext": CONTAINER_SECURITY | {"runAsUser": 65532},
         "volumeMounts": [
             {

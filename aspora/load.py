@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,11 +83,28 @@ def find(paths: Sequence[Path]) -> dict[Path, Path | None]:
 
 def load(paths: Sequence[Path], settings: StackSettings) -> Loaded:
     """Read, check and cross-check the domain files under `paths` for one stack."""
+    outcomes = {
+        path: _domain(path, yamldoc.load(path, inside=inside))
+        for path, inside in find(paths).items()
+    }
+    return together(outcomes, settings)
+
+
+def read_domain(path: Path, text: str | Problem) -> DomainFile | list[Problem]:
+    """A domain file whose text is there already, or its problems."""
+    if isinstance(text, Problem):
+        return [text]
+    return _domain(path, yamldoc.parse(text, path.as_posix()))
+
+
+def together(
+    outcomes: Mapping[Path, DomainFile | list[Problem]], settings: StackSettings
+) -> Loaded:
+    """Files that were read each for itself, checked against one another."""
     files: list[DomainFile] = []
     problems: list[Problem] = []
     unread: set[str] = set()
-    for path, inside in find(paths).items():
-        outcome = _domain(path, inside)
+    for path, outcome in outcomes.items():
         if isinstance(outcome, DomainFile):
             files.append(outcome)
         else:
@@ -119,8 +136,7 @@ def loaded_or_raise(paths: Sequence[Path], settings: StackSettings) -> Loaded:
     return loaded
 
 
-def _domain(path: Path, inside: Path | None) -> DomainFile | list[Problem]:
-    document = yamldoc.load(path, inside=inside)
+def _domain(path: Path, document: yamldoc.Document) -> DomainFile | list[Problem]:
     if not document.complete:
         return list(document.problems)
     domain = validate(Domain, document.data, document)
@@ -161,6 +177,20 @@ def load_stack(stack: str, root: Path) -> StackSettings:
     Raises UsageError for an unknown stack, InvalidInput for settings that do not hold.
     """
     settings, document = _read_stack(stack, root)
+    return _stack_checked(stack, settings, document)
+
+
+def read_stack(stack: str, text: str | Problem) -> StackSettings:
+    """The same from a text that is there already."""
+    if isinstance(text, Problem):
+        raise InvalidInput((text,))
+    document = yamldoc.parse(text, f"Pulumi.{stack}.yaml")
+    return _stack_checked(stack, _stack_settings(document), document)
+
+
+def _stack_checked(
+    stack: str, settings: StackSettings, document: yamldoc.Document
+) -> StackSettings:
     findings = (*stack_rules.named(stack, settings), *stack_rules.check(settings))
     problems = tuple(_stack_finding(document, found) for found in findings)
     if problems:
@@ -189,6 +219,10 @@ def _read_stack(stack: str, root: Path) -> tuple[StackSettings, yamldoc.Document
             hint="known stacks: " + ", ".join(known) if known else "run it in the repository",
         )
     document = yamldoc.load(path)
+    return _stack_settings(document), document
+
+
+def _stack_settings(document: yamldoc.Document) -> StackSettings:
     problems = list(document.problems)
     config = document.data.get("config") if isinstance(document.data, dict) else None
     if not problems and not isinstance(config, dict):
@@ -199,7 +233,7 @@ def _read_stack(stack: str, root: Path) -> tuple[StackSettings, yamldoc.Document
     settings = validate(StackSettings, own, document, ("config",))
     if isinstance(settings, list):
         raise InvalidInput(tuple(settings))
-    return settings, document
+    return settings
 
 
 def _stack_problem(document: yamldoc.Document, path: tuple[str, ...], message: str) -> Problem:

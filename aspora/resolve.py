@@ -65,11 +65,26 @@ class Workload:
         return names.namespace(self.domain.name)
 
 
+_RESOLVED: dict[int, tuple[Domain, tuple[Workload, ...]]] = {}
+_MOST_RESOLVED = 4096
+
+
 def workloads(domain: Domain) -> tuple[Workload, ...]:
     """All skills of `domain`, in the order of the file; a skill of an unknown agent is left out.
 
-    (That an agent is unknown is a problem which `aspora/rules.py` reports.)
+    (That an agent is unknown is a problem which `aspora/rules.py` reports.) Domains are frozen, and
+    a dozen builders ask for the skills of each: what was found is kept with the domain itself, so
+    that no other can take its place.
     """
+    kept = _RESOLVED.get(id(domain))
+    if kept is None or kept[0] is not domain:
+        if len(_RESOLVED) >= _MOST_RESOLVED:
+            _RESOLVED.clear()
+        kept = _RESOLVED[id(domain)] = (domain, _workloads(domain))
+    return kept[1]
+
+
+def _workloads(domain: Domain) -> tuple[Workload, ...]:
     found = [
         _resolve(domain, agent, skill, ("agents", a, "skills", s), agent.name)
         for a, agent in enumerate(domain.agents)

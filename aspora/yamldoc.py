@@ -145,9 +145,7 @@ def read(path: AnyPath, *, name: str | None = None, inside: AnyPath | None = Non
         raw = _read_bytes(os.fspath(path), inside)
     except (OSError, ValueError) as error:
         return Problem("ASP102", "", _cannot_read(error), Position(file, 1, 1))
-    if len(raw) > MAX_BYTES:
-        return _too_big(file)
-    return _decode(raw, file)
+    return decode(raw, file)
 
 
 def unseen(text: str, file: str) -> Problem | None:
@@ -219,7 +217,10 @@ def _too_big(file: str) -> Problem:
     return Problem("ASP113", "", message, Position(file, 1, 1), "split it into several files")
 
 
-def _decode(raw: bytes, file: str) -> str | Problem:
+def decode(raw: bytes, file: str) -> str | Problem:
+    """The text of a file that was read already, or the problem with it."""
+    if len(raw) > MAX_BYTES:
+        return _too_big(file)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         position = Position(file, 1, 1)
         return Problem("ASP103", "", "the file is UTF-16", position, "save it as UTF-8")

@@ -16,7 +16,7 @@ VERSION = 1
 """Of the JSON twin; raised when a field goes or means something else."""
 
 Verb = Literal["create", "update", "replace", "delete"]
-Level = Literal["none", "routine", "attention", "destructive"]
+Level = Literal["none", "routine", "attention", "destructive", "invalid"]
 Status = Literal["ok", "attention", "failure", "skipped"]
 Cell = str | int | float | None
 Object = dict[str, Any]
@@ -84,6 +84,8 @@ class Change:
     """The whole object at the base, for side-by-side views; None when it is new."""
     after: Object | None
     """The whole object at the head; None when it goes."""
+    succeeds: Key | None = None
+    """The object whose place a new one takes: the same but for the hash in its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,8 @@ class Report:
     owners: tuple[OwnerRow, ...] = ()
     shared: tuple[Shared, ...] = ()
     untouched: Untouched = Untouched((), 0, 0)
+    reordered: tuple[Key, ...] = ()
+    """Objects applied again in which nothing but the order of items differs."""
     problems: tuple[Trouble, ...] = ()
     """Of a head that does not hold; then nothing else is computed."""
     notes: tuple[str, ...] = ()

@@ -6,8 +6,8 @@ here iterates over a set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from aspora import names
 from aspora.models import Delivery, Domain
@@ -30,7 +30,18 @@ from aspora.resolve import workloads as resolve
 from aspora.stack import StackSettings
 from aspora.tenants import Tenant, tenant
 
-__all__ = ["DomainObjects", "Object", "Ref", "Rendered", "SkillObjects", "ref", "render"]
+__all__ = [
+    "DomainObjects",
+    "Object",
+    "Ref",
+    "Rendered",
+    "SkillObjects",
+    "callers_of",
+    "ref",
+    "render",
+    "render_domains",
+    "render_shared",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +105,48 @@ class Rendered:
 
 def render(domains: Sequence[Domain], settings: StackSettings) -> Rendered:
     """All objects of `domains` on the stack; the domains must have passed validation."""
+    shared = render_shared(domains, settings)
+    return replace(shared, domains=render_domains(domains, settings))
+
+
+def render_shared(domains: Sequence[Domain], settings: StackSettings) -> Rendered:
+    """What no domain owns; some of it knows every domain."""
     # The services' modules take their objects' heads from this package: here, not above.
     from aspora.render.services import service_objects
 
-    resolved = [(domain, _resolved(domain, settings)) for domain in domains]
-    callers = _callers(resolved)
     return Rendered(
         tuple(cluster.cluster_objects(settings)),
-        tuple(_domain(domain, skills, callers, settings) for domain, skills in resolved),
+        (),
         tuple(system.system_policies(settings)),
         service_objects(domains, settings),
         tuple(databases.objects(settings)),
         tuple(postgres.objects(settings)),
     )
+
+
+def render_domains(
+    domains: Sequence[Domain], settings: StackSettings, only: Collection[str] | None = None
+) -> tuple[DomainObjects, ...]:
+    """The objects of the domains named in `only`, all of them when it is None.
+
+    The others have to be known all the same: they may call.
+    """
+    resolved = [(domain, _resolved(domain, settings)) for domain in domains]
+    callers = _callers(resolved)
+    return tuple(
+        _domain(domain, skills, callers, settings)
+        for domain, skills in resolved
+        if only is None or domain.name in only
+    )
+
+
+def callers_of(domains: Sequence[Domain]) -> Mapping[str, tuple[str, ...]]:
+    """By domain: the principals that call each of its skills. Beside its own file and the stack's
+    settings, nothing else decides what a domain's objects are."""
+    found: dict[str, list[str]] = {}
+    for called, principals in sorted(_callers((d, resolve(d)) for d in domains).items()):
+        found.setdefault(called.partition("/")[0], []).extend((called, *principals))
+    return {domain: tuple(calls) for domain, calls in found.items()}
 
 
 def _resolved(domain: Domain, settings: StackSettings) -> tuple[Workload, ...]:

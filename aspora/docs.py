@@ -36,10 +36,25 @@ def code_reference() -> str:
     return "\n".join(lines) + "\n"
 
 
+def change_schema() -> dict[str, Any]:
+    """docs/reference/changes.schema.json: of `aspora diff --format json`."""
+    from pydantic import TypeAdapter
+
+    from aspora.changes.model import Report
+
+    made = TypeAdapter(Report).json_schema(mode="serialization")
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The change report",
+    }
+    return head | {key: value for key, value in made.items() if key not in head}
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/domain.schema.json": lambda: pretty_json(schema.domain_schema()),
     "docs/reference/stack.schema.json": lambda: pretty_json(schema.stack_schema()),
     "docs/reference/approvals.schema.json": lambda: pretty_json(schema.approvals_schema()),
+    "docs/reference/changes.schema.json": lambda: pretty_json(change_schema()),
     "docs/reference/domain.md": schema.domain_reference,
     "docs/reference/approvals.md": schema.approvals_reference,
     "docs/reference/stack.md": schema.stack_reference,

@@ -54,6 +54,15 @@ class _LoopKeeper(asyncio.DefaultEventLoopPolicy):
         return self.loops[-1]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes half an hour runs only where it is asked for by name."""
+    if "edits" in config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("edits")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def event_loops() -> Iterator[None]:
     """Close every loop at the end: an open one is a warning, and warnings are errors here."""

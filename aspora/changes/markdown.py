@@ -202,7 +202,8 @@ def _diffs(report: Report, artifact: str, room: int) -> Iterator[str]:
 def _gravity(change: Change) -> tuple[int, bool, bool]:
     """Grave ones first, then changes before new objects, then the domains' own."""
     level = max((rank(found.level) for found in change.consequences), default=0)
-    return -level, change.verb == "create", not change.domain
+    grave = level if level > rank("routine") else 0
+    return -grave, change.verb == "create", not change.domain
 
 
 def _diff(change: Change, artifact: str) -> str:

@@ -281,16 +281,16 @@ def _owners(both: Both, changes: Sequence[Change]) -> tuple[OwnerRow, ...]:
     rows: dict[tuple[str, str], list[Change]] = {}
     for change in changes:
         rows.setdefault((change.domain, change.skill), []).append(change)
-    why = {name: _reasons(both, name) for name in {domain for domain, _ in rows} if name}
-    for name, found in why.items():
-        for skill in found:
+    why = {name: _reasons(both, name) for name in both.suspects}
+    for name in both.suspects:
+        for skill in why[name]:
             rows.setdefault((name, skill), [])
     return tuple(
         OwnerRow(
             domain,
             skill,
             _counts(found),
-            _why(both, domain, why.get(domain, {}).get(skill, ())),
+            _why(both, domain, skill, why.get(domain, {})),
             _approvers(both, domain),
         )
         for (domain, skill), found in sorted(rows.items())
@@ -313,8 +313,11 @@ def _reasons(both: Both, name: str) -> Mapping[str, tuple[str, ...]]:
     return owners.reasons(name, old, new)
 
 
-def _why(both: Both, domain: str, own: tuple[str, ...]) -> tuple[str, ...]:
-    """The fields, or for what follows from elsewhere the files that it follows from."""
+def _why(
+    both: Both, domain: str, skill: str, found: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """A skill's own fields, else its domain's, else the files that the change follows from."""
+    own = found.get(skill) or found.get("")
     return own or tuple(f"follows from {path}" for path in _causes(both, domain))
 
 

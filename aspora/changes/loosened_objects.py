@@ -228,9 +228,9 @@ def _authorization(before: Object | None, after: Object | None) -> Iterator[Foun
         callers = _callers(rule)
         if not callers:
             yield "a rule lets in whoever calls", "spec.rules"
-        for who in callers:
-            if who not in known:
-                yield f"{who} may call", "spec.rules"
+        new = [who for who in callers if who not in known]
+        if new:
+            yield f"{', '.join(new)} may call", "spec.rules"
 
 
 def _callers(rule: Mapping[str, Any]) -> list[str]:

@@ -109,7 +109,7 @@ _KINDS: Mapping[tuple[str, str], Mapping[str, Rule]] = {
     ("", "PersistentVolumeClaim"): {"spec.accessModes": _SET},
     # The API server merges by port and protocol; a protocol left out is TCP.
     ("", "Service"): {"spec.ports": _by("port", "protocol")},
-    ("", "ServiceAccount"): {"secrets": _by("name"), "imagePullSecrets": _by("name")},
+    ("", "ServiceAccount"): {"secrets": _by("name")},
     ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"): {
         "spec.matchConditions": _by("name"),
         "spec.variables": Rule(("name",), ordered=True),  # each may use those before it

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
+from aspora.load import load_or_raise, load_stack
+from aspora.render import render
+from benchmarks import peers
 from benchmarks.generate import ROOT, repository
 
 START = ("-c", "pass")
 RENDER = ("-m", "aspora", "render", "--stack", "staging", "--format", "json")
 VALIDATE = ("-m", "aspora", "validate", "--stack", "staging")
+DIFF = ("-m", "aspora", "diff", "--stack", "staging", "--format", "markdown")
+DOMAINS = 50
+PEER_RUNS = 3
 PROGRAM = ("-m", "benchmarks.program")
 OBSERVE = ("-m", "benchmarks.observe")
 
@@ -34,6 +43,12 @@ class Case:
     skills: int = 0
     seconds: float | None = None
     megabytes: float | None = None
+    program: str = sys.executable
+    environment: Mapping[str, str] = field(default_factory=dict)
+    before: Callable[[], object] | None = None
+    """Done before each run, and not timed."""
+    most: int | None = None
+    """The most runs, of what takes long."""
     times: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     peak: float = 0
@@ -41,12 +56,15 @@ class Case:
 
     def run(self) -> None:
         """Once: wall time, peak resident memory and lines of output."""
-        env = {**os.environ, "ASPORA_ROOT": str(self.root), "PYTHONPATH": str(ROOT)}
+        own = {"ASPORA_ROOT": str(self.root), "PYTHONPATH": str(ROOT)}
+        env = {**os.environ, **own, **self.environment}
+        if self.before is not None:
+            self.before()
         with tempfile.TemporaryFile() as out:
             began = time.perf_counter()
             child = os.posix_spawn(
-                sys.executable,
-                [sys.executable, *self.arguments],
+                self.program,
+                [self.program, *self.arguments],
                 env,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, out.fileno(), 1),
@@ -103,10 +121,14 @@ def main() -> None:
         checked = Case("validate 1,000 skills", VALIDATE, roots[50])
         observed = Case("rules and dashboards of 1,000 skills", OBSERVE, roots[50], seconds=2)
         program = Case("staging's program, no engine", PROGRAM, ROOT, seconds=3)
+        diffs = diff_cases(Path(folder))
+        others, missing = peer_cases(Path(folder) / "peers", roots[50])
         cases = [start, own, empty, hundred, thousand, huge, checked, observed, program]
+        cases += [*diffs, *others]
         for _ in range(runs):
             for case in cases:
-                case.run()
+                if case.most is None or len(case.times) < case.most:
+                    case.run()
     report(cases, runs)
     print("\nTen times the skills, whole process:")
     for less, more in ((hundred, thousand), (thousand, huge)):
@@ -118,6 +140,72 @@ def main() -> None:
         f"  {thousand.skills} -> {huge.skills}, processor time beyond the start: {beyond:.1f} times"
     )
     print("  (at most 11)")
+    compare_peers(diffs, others, missing)
+
+
+def diff_cases(folder: Path) -> list[Case]:
+    """`aspora diff` with one of 1,000 skills changed: without a memory, with one that knows the
+    base and not the new head, and with one that knows both."""
+    base, head, cache = folder / "base", folder / "head", folder / "cache"
+    for root in (base, head):
+        repository(root, DOMAINS)
+    edits = count(10)
+    file = head / "domains/domain-007/domain.yaml"
+    text = file.read_text("utf-8")
+
+    def edit() -> None:
+        file.write_text(text.replace("max: 4", f"max: {next(edits)}", 1), encoding="utf-8")
+
+    def cold() -> None:
+        edit()
+        shutil.rmtree(cache, ignore_errors=True)
+
+    arguments = (*DIFF, "--base", str(base), "--head", str(head))
+    environment = {"ASPORA_CACHE": str(cache)}
+    return [
+        Case(
+            name, arguments, base, DOMAINS * 20, limit, 500, environment=environment, before=before
+        )
+        for name, limit, before in (
+            ("diff 1,000 skills, cold", 2.5, cold),
+            ("diff, warm, another edit", 0.7, edit),
+            ("diff, warm, the same edit", 0.7, None),
+        )
+    ]
+
+
+def peer_cases(folder: Path, root: Path) -> tuple[list[Case], list[str]]:
+    """The peers that are here, on the objects of 1,000 skills."""
+    settings = load_stack("staging", root)
+    rendered = render(load_or_raise([root / "domains"], settings), settings)
+    groups = {domain.name: list(domain) for domain in rendered.domains}
+    groups["shared"] = [*rendered.system, *rendered.cluster, *rendered.stores, *rendered.services]
+    found, missing = peers.prepare(folder, groups)
+    cases = [
+        Case(
+            peer.name,
+            peer.arguments,
+            root,
+            program=peer.program,
+            environment=peer.environment,
+            most=PEER_RUNS,
+        )
+        for peer in found
+    ]
+    return cases, missing
+
+
+def compare_peers(diffs: list[Case], others: list[Case], missing: list[str]) -> None:
+    """How many times as long as a cold diff each peer takes to print one side."""
+    cold = diffs[0]
+    print(f"\nPeers on the same objects, to print them once; `{cold.name}` does both sides:")
+    for peer in others:
+        ratio = peer.median / cold.median
+        ahead = "" if ratio > 1 else "  BEHIND"
+        memory = peer.peak / cold.peak
+        print(f"  {peer.name}: {ratio:.1f} times as long, {memory:.1f} times the memory{ahead}")
+    for line in missing:
+        print(f"  {line}")
 
 
 def report(cases: list[Case], runs: int) -> None:

@@ -86,7 +86,7 @@ def compare(root: Path, stack: str, base: str | None, head: str | None) -> Repor
     except InvalidInput as error:
         return build.invalid(before.side, after.side, stack, error.problems)
     try:
-        old = snapshot.read(before, stack, memory)
+        old = snapshot.read(before, stack, memory, like=new)
     except InvalidInput as error:
         error.message = f"the base, {before.side.label}, does not hold: {error.message}"
         error.hint = "compare with a revision that does: --base REVISION"

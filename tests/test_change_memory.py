@@ -109,7 +109,7 @@ def test_only_what_changed_is_made_anew(counting: Counting) -> None:
     lab.report(own(), edited("pods: 60", "pods: 61"))
     counting.found, counting.missed = [], []
     lab.report(own(), edited("pods: 60", "pods: 62"))
-    assert sorted(counting.missed) == ["data", "shared", "sizes"]
+    assert sorted(counting.missed) == ["data", "holds", "shared"]
     assert counting.found.count("data") == 7
     assert counting.found.count("shared") == 1
 

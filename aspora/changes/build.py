@@ -93,6 +93,12 @@ class Both:
         """Objects of the head."""
         return self._objects(self.head, self.base)
 
+    @cached_property
+    def differing(self) -> tuple[Key, ...]:
+        """The objects that are not the same to the byte, in order."""
+        keys = {*self.before, *self.after}
+        return tuple(sorted(key for key in keys if self.before.get(key) != self.after.get(key)))
+
     def _objects(self, side: Snapshot, other: Snapshot) -> dict[Key, Object]:
         """Those of one side that the other could have too."""
         found = indexed((*side.shared, *side.own(self.suspects)))
@@ -182,10 +188,8 @@ def _changes(both: Both) -> tuple[tuple[Change, ...], tuple[Key, ...]]:
     """The changes in order, and the objects in which nothing but the order of items differs."""
     changes, reordered = [], []
     successors = _successors(both)
-    for key in sorted({*both.before, *both.after}):
+    for key in both.differing:
         before, after = both.before.get(key), both.after.get(key)
-        if before == after:
-            continue
         change = _change(both, key, before, after, successors.get(key))
         if change is not None:
             changes.append(change)
@@ -205,8 +209,8 @@ def _same(both: Both, before: Object | None, after: Object | None) -> bool:
 
 def _successors(both: Both) -> dict[Key, Key]:
     """New objects that differ from one that goes in nothing but the hash in their name."""
-    gone = {_without_hash(key): key for key in both.before if key not in both.after}
-    new = (key for key in both.after if key not in both.before and _HASHED.search(key.name))
+    gone = {_without_hash(key): key for key in both.differing if key not in both.after}
+    new = (key for key in both.differing if key not in both.before and _HASHED.search(key.name))
     found = ((key, gone.get(_without_hash(key))) for key in new)
     return {key: old for key, old in found if old is not None and _HASHED.search(old.name)}
 
@@ -257,11 +261,10 @@ def _loosened(both: Both) -> Iterator[Loosened]:
         if new is not None and (base.files or base.source.objects is None):
             yield from loosened_fields.of_domain(old.domain if old else None, new.domain)
     looking = Looking(both.before, both.after)
-    for key in sorted({*both.before, *both.after}):
-        if both.before.get(key) != both.after.get(key):
-            obj = both.after.get(key) or both.before[key]
-            for what, path in looking.weaker(key):
-                yield Loosened(domain_of(obj), what, "", key, path)
+    for key in both.differing:
+        obj = both.after.get(key) or both.before[key]
+        for what, path in looking.weaker(key):
+            yield Loosened(domain_of(obj), what, "", key, path)
 
 
 def _quotas(both: Both) -> Iterator[QuotaRow]:
@@ -385,5 +388,5 @@ def _untouched(both: Both, changes: Sequence[Change], reordered: Sequence[Key]) 
     return Untouched(
         tuple(same),
         sum(1 for skill in all_skills if skill not in skills),
-        kept + sum(both.head.sizes(aside).values()),
+        kept + (sum(both.base.sizes()[name] for name in aside) if aside else 0),
     )

@@ -34,6 +34,8 @@ class _Comparison:
 
     def values(self, before: Any, after: Any, path: str, names: Names) -> Iterator[FieldChange]:
         """Of any two values; `names` is the path without the items of lists."""
+        if _identical(before, after):
+            return
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             yield from self._maps(before, after, path, names)
         elif _is_list(before) and _is_list(after):
@@ -110,6 +112,13 @@ def _is_list(value: Any) -> bool:
 def _same(before: Any, after: Any) -> bool:
     """As JSON has it: `true` is not 1."""
     return bool(before == after) and isinstance(before, bool) == isinstance(after, bool)
+
+
+def _identical(before: Any, after: Any) -> bool:
+    """Whether two values are the same to the byte: quick, and true of most of what is compared."""
+    if before is _MISSING or after is _MISSING or before != after:
+        return False
+    return orjson.dumps(before) == orjson.dumps(after)
 
 
 def _value(value: Any) -> Any:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import orjson
 from pydantic import ValidationError
 
-from aspora import load, names, yamldoc
+from aspora import load, names, rules, yamldoc
 from aspora.changes.model import Key, Object, Origin, Side
 from aspora.errors import InvalidInput
 from aspora.models import Domain
@@ -29,6 +29,9 @@ from aspora.stack import StackSettings
 
 RELEASE = ("helm.sh", "Release")
 """Group and kind under which a Helm release is compared: its version and values."""
+
+
+_HOLDS = b"true"
 
 
 class Memory(Protocol):
@@ -126,14 +129,14 @@ class Snapshot:
             for domain in render_domains(self.domains, self.settings, only):
                 yield from domain
 
-    def sizes(self, only: Collection[str]) -> Mapping[str, int]:
-        """How many objects the domains named have."""
+    def sizes(self) -> Mapping[str, int]:
+        """How many objects each domain has."""
         key = f"sizes-{self._digest()}"
         kept = _loads(self.memory.get(key))
-        if isinstance(kept, dict) and all(name in kept for name in only):
-            return {name: kept[name] for name in only}
-        found = dict.fromkeys(only, 0)
-        for obj in self.own(only):
+        if isinstance(kept, dict):
+            return kept
+        found = dict.fromkeys(self.files, 0)
+        for obj in self.own(tuple(self.files)):
             found[domain_of(obj)] += 1
         self.memory.put(key, orjson.dumps(found))
         return found
@@ -161,52 +164,63 @@ class Snapshot:
     def _kept_origins(self) -> dict[str, Mapping[str, Origin]]:
         return {}
 
+    def holds(self) -> bool:
+        """Whether the domains hold together; remembered, so that each platform is checked once."""
+        key = f"holds-{self._digest()}"
+        if self.memory.get(key) == _HOLDS:
+            return True
+        if self.settings is None or rules.check(self.domains, self.settings, frozenset()):
+            return False
+        self.memory.put(key, _HOLDS)
+        return True
+
     def _digest(self) -> str:
         """Of all that decides the objects."""
         return _digest(self.source.code, self.stack, self.source.stack, *_flat(self.source.domains))
 
 
-def read(source: Source, stack: str, memory: Memory) -> Snapshot:
+def read(source: Source, stack: str, memory: Memory, like: Snapshot | None = None) -> Snapshot:
     """Read a side; raises InvalidInput with every problem.
 
-    Where the objects are there already, files that do not hold today are done without.
+    `like` is the other side, whose files are taken where the texts are the same. Where the objects
+    are there already, files that do not hold today are done without.
     """
     if source.side.kind == "stack":
         return Snapshot(source, stack, None, {}, memory)
     try:
-        return _read(source, stack, memory)
+        return _read(source, stack, memory, like)
     except InvalidInput:
         if source.objects is None:
             raise
         return Snapshot(source, stack, None, {}, memory)
 
 
-def _read(source: Source, stack: str, memory: Memory) -> Snapshot:
+def _read(source: Source, stack: str, memory: Memory, like: Snapshot | None) -> Snapshot:
     settings = load.read_stack(stack, source.stack)
-    loaded = _load(source, settings, memory)
-    if loaded.problems:
-        raise InvalidInput(loaded.problems)
-    files = {file.domain.name: file for file in loaded.files}
-    return Snapshot(source, stack, settings, files, memory)
-
-
-def _load(source: Source, settings: StackSettings, memory: Memory) -> load.Loaded:
     outcomes = {
-        Path(path): _remembered(Path(path), text, source.code, memory)
+        Path(path): _known(path, text, like) or _remembered(Path(path), text, source.code, memory)
         for path, text in source.domains.items()
     }
-    loaded = load.together(outcomes, settings) if _certain(outcomes) else None
-    if loaded is None or loaded.problems:
-        # Problems need places, which only a file that was parsed here has.
-        parsed = {
-            Path(path): load.read_domain(Path(path), text) for path, text in source.domains.items()
-        }
-        return load.together(parsed, settings)
-    return loaded
+    files = [outcome for outcome in outcomes.values() if isinstance(outcome, load.DomainFile)]
+    made = Snapshot(source, stack, settings, {f.domain.name: f for f in files}, memory)
+    if len(files) < len(outcomes) or not made.holds():
+        raise InvalidInput(_problems(source, settings))
+    return made
 
 
-def _certain(outcomes: Mapping[Path, load.DomainFile | list[Problem]]) -> bool:
-    return all(isinstance(outcome, load.DomainFile) for outcome in outcomes.values())
+def _known(path: str, text: str | Problem, like: Snapshot | None) -> load.DomainFile | None:
+    """The same file of the other side, read by the same code."""
+    if like is None or like.source.domains.get(path) != text:
+        return None
+    return like.files.get(Path(path).parent.name)
+
+
+def _problems(source: Source, settings: StackSettings) -> tuple[Problem, ...]:
+    """With their places, which only a file that was parsed here has."""
+    parsed = {
+        Path(path): load.read_domain(Path(path), text) for path, text in source.domains.items()
+    }
+    return load.together(parsed, settings).problems
 
 
 def _remembered(

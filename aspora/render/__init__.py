@@ -131,11 +131,10 @@ def render_domains(
 
     The others have to be known all the same: they may call.
     """
-    resolved = [(domain, _resolved(domain, settings)) for domain in domains]
-    callers = _callers(resolved)
+    callers = _callers((domain, resolve(domain)) for domain in domains)
     return tuple(
-        _domain(domain, skills, callers, settings)
-        for domain, skills in resolved
+        _domain(domain, _resolved(domain, settings), callers, settings)
+        for domain in domains
         if only is None or domain.name in only
     )
 

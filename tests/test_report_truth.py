@@ -41,7 +41,7 @@ ALL = range(1, 201)
 
 
 def chosen() -> tuple[int, ...]:
-    """The seeds of the long run: all of them, or those that ASPORA_SEEDS names: 17, 3,5 or 40-60."""
+    """The seeds of the long run: all, or those that ASPORA_SEEDS names: 17, or 3,5, or 40-60."""
     named = os.environ.get("ASPORA_SEEDS", "")
     if "-" in named:
         first, _, last = named.partition("-")

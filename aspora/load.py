@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,14 +84,14 @@ def find(paths: Sequence[Path]) -> dict[Path, Path | None]:
 def load(paths: Sequence[Path], settings: StackSettings) -> Loaded:
     """Read, check and cross-check the domain files under `paths` for one stack."""
     outcomes = {
-        path: _domain(path, yamldoc.load(path, inside=inside))
+        path: _with_prompts(path, _domain(path, yamldoc.load(path, inside=inside)))
         for path, inside in find(paths).items()
     }
     return together(outcomes, settings)
 
 
 def read_domain(path: Path, text: str | Problem) -> DomainFile | list[Problem]:
-    """A domain file whose text is there already, or its problems."""
+    """A domain file whose text is there already, or its problems; prompts stay unread."""
     if isinstance(text, Problem):
         return [text]
     return _domain(path, yamldoc.parse(text, path.as_posix()))
@@ -155,10 +155,15 @@ def _domain(path: Path, document: yamldoc.Document) -> DomainFile | list[Problem
                 hint="folder and name are the same: rename one of them",
             )
         ]
-    if path.name != DOMAIN_FILE:
-        return DomainFile(path.as_posix(), document, domain)
-    found, problems = prompts.read(domain, path.parent)
-    return list(problems) or DomainFile(path.as_posix(), document, domain, found)
+    return DomainFile(path.as_posix(), document, domain)
+
+
+def _with_prompts(path: Path, outcome: DomainFile | list[Problem]) -> DomainFile | list[Problem]:
+    """The domain with the prompts beside its file, or the problems of either."""
+    if path.name != DOMAIN_FILE or not isinstance(outcome, DomainFile):
+        return outcome
+    found, problems = prompts.read(outcome.domain, path.parent)
+    return list(problems) or replace(outcome, prompts=found)
 
 
 def validate(

@@ -14,6 +14,7 @@ from aspora.errors import EnvironmentFailure, InvalidInput, UsageError
 
 if TYPE_CHECKING:
     from aspora.changes.model import Report
+    from aspora.changes.snapshot import Snapshot
 
 FORMATS = ("text", "markdown", "json", "html")
 
@@ -83,6 +84,7 @@ def compare(root: Path, stack: str, base: str | None, head: str | None) -> Repor
     memory = FileMemory(paths.cache / "diff")
     try:
         new = snapshot.read(after, stack, memory)
+        _check_prompts(new)
     except InvalidInput as error:
         return build.invalid(before.side, after.side, stack, error.problems)
     try:
@@ -92,6 +94,17 @@ def compare(root: Path, stack: str, base: str | None, head: str | None) -> Repor
         error.hint = "compare with a revision that does: --base REVISION"
         raise
     return build.report(old, new)
+
+
+def _check_prompts(head: Snapshot) -> None:
+    """Raise InvalidInput with what is wrong with the prompts of a folder, as `validate` does."""
+    from aspora.prompts.files import read
+
+    folder = head.source.folder
+    if folder is not None:
+        found = [read(d, Path(folder, "domains", d.name))[1] for d in head.domains]
+        if any(found):
+            raise InvalidInput(tuple(problem for problems in found for problem in problems))
 
 
 def _rendered(report: Report, style: str, *, colour: bool) -> bytes:

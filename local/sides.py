@@ -22,6 +22,7 @@ from local.revisions import Repository
 RECORDED = "objects"
 """Names what the stack has recorded."""
 _DOMAIN = re.compile(r"domains/[^/]+/domain\.yaml")
+_PROMPT = re.compile(r"domains/[^/]+/skills/([^/]+/){1,2}prompts/[^/]+")
 _IN_DOMAINS = re.compile(r"domains/[^/]+")
 
 
@@ -89,8 +90,10 @@ class Sides:
             Side("folder", label),
             texts,
             yamldoc.read(stack, name=stack.name, inside=folder),
+            _prompts(folder),
             _codeowners({n: yamldoc.read(folder / n, inside=folder) for n in PLACES}),
             self.code_digest,
+            folder=str(folder),
         )
 
     def _stack_file(self, folder: Path) -> str:
@@ -118,6 +121,7 @@ class Sides:
             Side("revision", label, commit),
             domains,
             texts[stack],
+            {path: str(text) for path, text in texts.items() if _PROMPT.fullmatch(path)},
             _codeowners(texts),
             self.code_digest,
         )
@@ -158,6 +162,19 @@ def _is_domain(path: str, text: str | Problem) -> bool:
     return bool(_DOMAIN.fullmatch(path)) or (
         isinstance(text, Problem) and bool(_IN_DOMAINS.fullmatch(path))
     )
+
+
+def _prompts(folder: Path) -> dict[str, str]:
+    """The texts of prompt files; whether they hold is `aspora validate`'s to say."""
+    paths = (
+        path
+        for pattern in ("*/skills/*/prompts/*", "*/skills/*/*/prompts/*")
+        for path in (folder / "domains").glob(pattern)
+    )
+    return {
+        path.relative_to(folder).as_posix(): str(yamldoc.read(path, inside=folder))
+        for path in sorted(paths)
+    }
 
 
 def _codeowners(texts: Mapping[str, str | Problem]) -> str:

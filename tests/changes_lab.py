@@ -54,8 +54,8 @@ class Lab:
             Side("folder", label),
             {path: yamldoc.decode(text.encode(), path) for path, text in domains.items()},
             settings if settings is not None else self.settings(),
-            CODEOWNERS,
-            "the code",
+            codeowners=CODEOWNERS,
+            code="the code",
         )
 
     def report(

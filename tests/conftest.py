@@ -30,8 +30,15 @@ LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files on the engine come first, the longest before: several workers then end together."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files on the engine come first, the longest before: several workers then end together.
+
+    What takes half an hour runs only where it is asked for by name.
+    """
+    if "edits" not in config.option.markexpr:
+        long = [item for item in items if item.get_closest_marker("edits")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
 
     def place(item: pytest.Item) -> int:
         if item.path.name in LONGEST:
@@ -52,15 +59,6 @@ class _LoopKeeper(asyncio.DefaultEventLoopPolicy):
         """As always, and remembered."""
         self.loops.append(super().new_event_loop())
         return self.loops[-1]
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes half an hour runs only where it is asked for by name."""
-    if "edits" in config.option.markexpr:
-        return
-    long = [item for item in items if item.get_closest_marker("edits")]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture(scope="session", autouse=True)

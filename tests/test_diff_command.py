@@ -417,3 +417,37 @@ def test_contents_are_read_as_they_are(repo: Repo) -> None:
     contents = found.contents(entries)
     assert contents["domains/fraud/domain.yaml"] == b"\xff\xfe odd\r\n\0"
     assert contents["domains/a b\n\xe9/domain.yaml"] == b"x: 1\n"
+
+
+# -- prompts -----------------------------------------------------------------------------------
+
+PROMPT = "domains/fraud/skills/risk/analyze-transaction/prompts/system.md"
+
+
+def prompt(repo: Repo, text: str, name: str = PROMPT) -> None:
+    path = repo.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def test_a_prompt_changes_no_object_and_is_told(repo: Repo, diff: Run) -> None:
+    prompt(repo, "Judge the transaction.\n")
+    for sides in ((), ("--head", repo.commit("a prompt"))):
+        made = json.loads(diff(*sides).out)
+        assert made["changes"] == []
+        (row,) = made["owners"]
+        assert row["skill"] == "fraud/risk/analyze-transaction"
+        assert row["reasons"] == ["prompt system.md added"]
+        assert row["approvers"] == ["@aspora/fraud-team"]
+    repo.git("checkout", "-q", "-B", "main")
+    repo.git("checkout", "-q", "-B", "change")
+    prompt(repo, "Judge it twice.\n")
+    (row,) = json.loads(diff().out)["owners"]
+    assert row["reasons"] == ["prompt system.md changed"]
+
+
+def test_a_prompt_of_nobody_is_a_problem(repo: Repo, diff: Run) -> None:
+    prompt(repo, "Hello.\n", "domains/fraud/skills/risk/nobody/prompts/system.md")
+    outcome = diff()
+    assert outcome.code == 1
+    assert json.loads(outcome.out)["problems"]

@@ -284,8 +284,8 @@ def _owners(both: Both, changes: Sequence[Change]) -> tuple[OwnerRow, ...]:
     rows: dict[tuple[str, str], list[Change]] = {}
     for change in changes:
         rows.setdefault((change.domain, change.skill), []).append(change)
-    why = {name: _reasons(both, name) for name in both.suspects}
-    for name in both.suspects:
+    why = {name: _reasons(both, name) for name in both.names}
+    for name in both.names:
         for skill in why[name]:
             rows.setdefault((name, skill), [])
     return tuple(
@@ -300,7 +300,28 @@ def _owners(both: Both, changes: Sequence[Change]) -> tuple[OwnerRow, ...]:
     )
 
 
-def _reasons(both: Both, name: str) -> Mapping[str, tuple[str, ...]]:
+def _reasons(both: Both, name: str) -> dict[str, tuple[str, ...]]:
+    """By skill: the fields and the prompts of a domain that a person changed."""
+    found = dict(_fields(both, name))
+    for skill, words in _prompts(both, name).items():
+        found[skill] = (*found.get(skill, ()), *words)
+    return found
+
+
+def _prompts(both: Both, name: str) -> dict[str, tuple[str, ...]]:
+    """By skill: the prompt files that differ."""
+    base, head = both.base.source.prompts, both.head.source.prompts
+    found: dict[str, tuple[str, ...]] = {}
+    for path in sorted({*base, *head}) if both.by_files else ():
+        parts = path.split("/")  # domains/<domain>/skills/[<agent>/]<skill>/prompts/<file>
+        if parts[1] == name and base.get(path) != head.get(path):
+            skill = "/".join((name, *parts[3:-2]))
+            what = "added" if path not in base else "removed" if path not in head else "changed"
+            found[skill] = (*found.get(skill, ()), f"prompt {parts[-1]} {what}")
+    return found
+
+
+def _fields(both: Both, name: str) -> Mapping[str, tuple[str, ...]]:
     texts = [side.text(name) for side in (both.base, both.head)]
     if texts[0] == texts[1] or not both.by_files:
         return {}
@@ -325,22 +346,25 @@ def _why(
 
 
 def _causes(both: Both, domain: str) -> tuple[str, ...]:
-    """The paths that a domain's changes come from: its own file, what all share, or, where it is
+    """The paths that a domain's changes come from: its own files, what all share, or, where it is
     neither, the files of those who call it."""
-    own = f"domains/{domain}/domain.yaml"
-    files = _changed_files(both)
-    mine = (own,) if own in files else ()
+    base, head = both.base.source, both.head.source
+    files = _differing(both, base.domains, head.domains)
+    prompts = _differing(both, base.prompts, head.prompts)
+    own = f"domains/{domain}/"
+    mine = tuple(path for path in (*files, *prompts) if path.startswith(own))
     shared = _changed_for_all(both) if domain in both.by_shared else ()
     if domain and (mine or shared):
         return mine + shared
     return files + shared
 
 
-def _changed_files(both: Both) -> tuple[str, ...]:
-    """The domain files that differ."""
+def _differing(
+    both: Both, base: Mapping[str, object], head: Mapping[str, object]
+) -> tuple[str, ...]:
+    """The paths whose texts differ."""
     if not both.by_files:
         return ()
-    base, head = both.base.source.domains, both.head.source.domains
     return tuple(path for path in sorted({*base, *head}) if base.get(path) != head.get(path))
 
 

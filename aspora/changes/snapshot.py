@@ -66,10 +66,14 @@ class Source:
     domains: Mapping[str, str | Problem]
     """By path in the repository: domains/wealth/domain.yaml."""
     stack: str | Problem
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """Prompt files by path: no object holds them, and a reviewer wants to know of them."""
     codeowners: str = ""
     code: str = ""
     objects: tuple[Object, ...] | None = None
     notes: tuple[str, ...] = ()
+    folder: str | None = None
+    """Where the files stand, of a folder."""
 
 
 @dataclass(frozen=True)

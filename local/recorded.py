@@ -13,7 +13,6 @@ import yaml
 from aspora.changes.snapshot import RELEASE
 from aspora.errors import InvalidInput, UsageError
 from aspora.problems import Position, Problem, quoted
-from local.engine_state import EngineState
 from local.paths import Paths
 
 Object = dict[str, Any]
@@ -26,6 +25,8 @@ MAX_BYTES = 512 * 1024 * 1024
 
 def of_stack(paths: Paths, root: Path) -> tuple[Object, ...]:
     """What the last `aspora up` made on this machine; UsageError when nothing is recorded."""
+    from local.engine_state import EngineState
+
     project = str(yaml.safe_load((root / "Pulumi.yaml").read_text("utf-8"))["name"])
     resources = EngineState(paths.pulumi, project, paths.stack).resources()
     if not resources:

@@ -235,6 +235,29 @@ def test_a_job_with_another_hash_takes_the_place_of_the_old_one() -> None:
     assert [item.text for item in job.consequences] == ["the job model-gateway-sync runs again"]
 
 
+def test_what_a_domain_has_on_aws_is_told() -> None:
+    new = """
+  - name: detect-two
+    agent: compliance
+    description: Looks twice.
+"""
+    made = report("skills:\n  - name: detect-velocity", f"skills:{new}  - name: detect-velocity")
+    assert made.notes == (), "local has no AWS side"
+    made = report(
+        "skills:\n  - name: detect-velocity",
+        f"skills:{new}  - name: detect-velocity",
+        stack="staging",
+    )
+    (note,) = made.notes
+    assert note.startswith("fraud on AWS (`pulumi preview` shows all of it): ")
+    assert note.endswith(": the role and S3 prefix of fraud-detect-two added")
+    made = report("database: true", "database: false", stack="staging")
+    assert "fraud-detect-velocity may no longer log in to the databases" in made.notes[0]
+    made = report("image: aspora/fraud-risk:", "image: aspora/fraud-judge:", stack="staging")
+    said = "repository aspora/fraud-judge added, repository aspora/fraud-risk removed"
+    assert said in made.notes[0]
+
+
 def test_labels_tell_what_an_object_belongs_to() -> None:
     for stack in ("local", "staging"):
         rendered = platform(stack)

@@ -15,7 +15,7 @@ from local.own_code import decides, digest, running
 from local.recorded import objects
 from local.revisions import Repository
 from tests.changes_lab import own, repository
-from tests.core import MINIMAL, ROOT, platform
+from tests.core import MINIMAL, ROOT, platform, python
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "a",
@@ -417,6 +417,31 @@ def test_contents_are_read_as_they_are(repo: Repo) -> None:
     contents = found.contents(entries)
     assert contents["domains/fraud/domain.yaml"] == b"\xff\xfe odd\r\n\0"
     assert contents["domains/a b\n\xe9/domain.yaml"] == b"x: 1\n"
+
+
+LOOK = """
+import sys
+from aspora.cli import run
+code = run(["diff", "--stack", "staging", "--format", "json"])
+heavy = {"pulumi", "pulumi_aws", "boto3", "grpc", "rich", "psutil", "moto"} & set(sys.modules)
+sys.exit(f"imported: {heavy}" if heavy else code)
+"""
+
+
+def test_the_same_bytes_in_any_surroundings(repo: Repo, tmp_path: Path) -> None:
+    """Hash seeds, locales, time zones, with and without a memory; the engine stays out of it."""
+    repo.edit("pods: 60", "pods: 61")
+    seen = set()
+    for seed, zone, language, cache in (
+        ("1", "UTC", "C", "one"),
+        ("2", "Asia/Dubai", "C.UTF-8", "two"),
+        ("3", "America/Lima", "C", "one"),
+    ):
+        env = {"PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": language}
+        done = python("-c", LOOK, env={**env, "ASPORA_CACHE": str(tmp_path / cache)})
+        assert done.returncode == 0, done.stderr.decode()
+        seen.add(done.stdout)
+    assert len(seen) == 1
 
 
 # -- prompts -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from aspora import yamldoc
-from aspora.changes import consequences, loosened_fields, owners, quotas
+from aspora.changes import cloud, consequences, loosened_fields, owners, quotas
 from aspora.changes.compare import compare
 from aspora.changes.loosened_objects import Looking
 from aspora.changes.model import (
@@ -158,7 +158,7 @@ def report(base: Snapshot, head: Snapshot) -> Report:
         shared=_shared(both),
         untouched=_untouched(both, changes, reordered),
         reordered=reordered,
-        notes=(*base.source.notes, *head.source.notes, *_handed_over(both)),
+        notes=(*base.source.notes, *head.source.notes, *_handed_over(both), *_on_aws(both)),
     )
     return replace(made, verdict=verdict(made))
 
@@ -399,6 +399,18 @@ def _handed_over(both: Both) -> Iterator[str]:
                 f"{name}: the workloads are handed over from {old.domain.delivery} to"
                 f" {new.domain.delivery}; they go on running"
             )
+
+
+def _on_aws(both: Both) -> Iterator[str]:
+    """What the domains' files change there; settings and code are for `pulumi preview` to show."""
+    settings = both.head.settings
+    if settings is None or not both.by_files:
+        return
+    for name in both.suspects:
+        old, new = both.base.files.get(name), both.head.files.get(name)
+        yield from cloud.differences(
+            old.domain if old else None, new.domain if new else None, settings
+        )
 
 
 def _untouched(both: Both, changes: Sequence[Change], reordered: Sequence[Key]) -> Untouched:

@@ -23,6 +23,8 @@ _ROOM_OF_DIFF = 8_000
 _MAX_SENTENCE = 1_200
 _MAX_GONE = 100
 """Deleted objects that are named."""
+_MAX_NOTES = 8
+_MAX_NOTE = 400
 _REST = 1_500
 """Bytes kept for the lines at the end."""
 _SIGNS: Final[dict[Level, str]] = {
@@ -172,7 +174,9 @@ def _tail(report: Report) -> Iterator[str]:
         more = f" and {len(report.reordered) - 3} more" if len(report.reordered) > 3 else ""
         yield f"Applied again with nothing but another order: {names}{more}."
     yield f"Untouched: {sentence(untouched(report))}."
-    notes = [f"- {sentence(note[:300])}" for note in report.notes[:3]]
+    notes = [f"- {sentence(note[:_MAX_NOTE])}" for note in report.notes[:_MAX_NOTES]]
+    if len(report.notes) > _MAX_NOTES:
+        notes.append(f"- {len(report.notes) - _MAX_NOTES} more notes: in the artifact")
     if notes:
         yield "\n".join(notes)
 

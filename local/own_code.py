@@ -32,7 +32,20 @@ _SUFFIXES = (".py", ".json", ".sql")
 
 def running() -> dict[str, bytes]:
     """The files of the package that runs here, by their paths below it."""
-    folder = Path(aspora.__file__).parent
+    return files(Path(aspora.__file__).parent)
+
+
+def runs_here(folder: Path) -> bool:
+    """Whether a folder's own package, if it has one, is what runs: the same place or the same
+    content."""
+    own = folder / PACKAGE
+    if not own.is_dir() or own.resolve() == Path(aspora.__file__).parent.resolve():
+        return True
+    return files(own) == running()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """The files of a package that decide objects."""
     found = {}
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
@@ -49,21 +62,21 @@ def decides(path: str) -> bool:
     return path.endswith(_SUFFIXES) and not path.startswith(_ASIDE)
 
 
-def digest(files: Mapping[str, bytes]) -> str:
+def digest(code: Mapping[str, bytes]) -> str:
     """Of code, for keys of what it made."""
     total = sha256()
-    for path, data in sorted(files.items()):
+    for path, data in sorted(code.items()):
         total.update(f"{path} {len(data)}\n".encode() + data)
     return total.hexdigest()
 
 
-def same(entries: tuple[Entry, ...], files: Mapping[str, bytes]) -> bool:
+def same(entries: tuple[Entry, ...], code: Mapping[str, bytes]) -> bool:
     """Whether a revision's code is the one that runs, by Git's own hashes; none counts as same."""
     if not entries:
         return True
     theirs = {e.path.removeprefix(f"{PACKAGE}/"): e.hash for e in entries}
     theirs = {path: sha for path, sha in theirs.items() if decides(path)}
-    return theirs == {path: _git_hash(data, theirs.get(path, "")) for path, data in files.items()}
+    return theirs == {path: _git_hash(data, theirs.get(path, "")) for path, data in code.items()}
 
 
 def _git_hash(data: bytes, like: str) -> str:
@@ -75,7 +88,7 @@ def _git_hash(data: bytes, like: str) -> str:
 def render(
     repository: Repository,
     entries: tuple[Entry, ...],
-    files: Mapping[str, str | Problem],
+    texts: Mapping[str, str | Problem],
     stack: str,
 ) -> tuple[dict[str, Any], ...] | str:
     """The objects that a revision's own code makes of its own files, or why there are none."""
@@ -85,7 +98,7 @@ def render(
         code, root = Path(folder, "code"), Path(folder, "root")
         for path, data in repository.contents(entries).items():
             _write(code / path, data)
-        for path, text in files.items():
+        for path, text in texts.items():
             if isinstance(text, str):
                 _write(root / path, text.encode())
         shutil.copy(repository.root / "Pulumi.yaml", root)

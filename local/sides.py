@@ -23,6 +23,9 @@ RECORDED = "objects"
 """Names what the stack has recorded."""
 _DOMAIN = re.compile(r"domains/[^/]+/domain\.yaml")
 _PROMPT = re.compile(r"domains/[^/]+/skills/([^/]+/){1,2}prompts/[^/]+")
+_OTHER_CODE = (
+    "the platform's code in {} is not the one that runs here: what it changes is not in this report"
+)
 _IN_DOMAINS = re.compile(r"domains/[^/]+")
 
 
@@ -94,6 +97,7 @@ class Sides:
             _codeowners({n: yamldoc.read(folder / n, inside=folder) for n in PLACES}),
             self.code_digest,
             folder=str(folder),
+            notes=() if own_code.runs_here(folder) else (_OTHER_CODE.format(label),),
         )
 
     def _stack_file(self, folder: Path) -> str:

@@ -379,6 +379,14 @@ def test_code_of_main_that_fails_is_said(repo: Repo, diff: Run) -> None:
     assert "could not be run (no): today's was used" in json.loads(outcome.out)["notes"][0]
 
 
+def test_other_code_in_a_folder_is_not_run_and_said(repo: Repo, diff: Run) -> None:
+    with_code(repo)
+    assert diff("--base", "main").report["notes"] == []
+    (repo.root / "aspora/render/__init__.py").write_text("raise SystemExit('no')\n")
+    (note,) = json.loads(diff("--base", "main").out)["notes"]
+    assert "in working tree is not the one that runs here" in note
+
+
 def test_code_is_known_by_what_decides_objects() -> None:
     files = running()
     assert {"models.py", "render/__init__.py", "data/model-prices.json"} <= set(files)

@@ -131,7 +131,8 @@ def test_the_comment_is_as_it_was() -> None:
     made = Lab().report(own(), files)
     rows = (("fraud", 12),)
     section = Section("Cost a month", "ok", "+12 USD", ("Domain", "USD"), rows, "As of 1 November.")
-    comment = markdown(replace(made, cost=section))
+    # Hashes of contents that have nothing to do with this change are those of today.
+    comment = re.sub(r"\b[0-9a-f]{16}\b", "0" * 16, markdown(replace(made, cost=section)))
     if os.environ.get("ASPORA_UPDATE"):
         GOLDEN.write_text(comment, encoding="utf-8")
     assert comment == GOLDEN.read_text("utf-8")

@@ -9,14 +9,17 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from threading import Timer
 
 from aspora.load import load_or_raise, load_stack
 from aspora.render import render
@@ -29,6 +32,7 @@ VALIDATE = ("-m", "aspora", "validate", "--stack", "staging")
 DIFF = ("-m", "aspora", "diff", "--stack", "staging", "--format", "markdown")
 DOMAINS = 50
 PEER_RUNS = 3
+PEER_SECONDS = 120
 PROGRAM = ("-m", "benchmarks.program")
 OBSERVE = ("-m", "benchmarks.observe")
 
@@ -49,6 +53,9 @@ class Case:
     """Done before each run, and not timed."""
     most: int | None = None
     """The most runs, of what takes long."""
+    patience: float | None = None
+    """Seconds after which a run is cut off; it then counts as that long, and is not repeated."""
+    cut_off: bool = False
     times: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     peak: float = 0
@@ -71,16 +78,32 @@ class Case:
                     (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
                 ],
             )
-            _, status, usage = os.wait4(child, 0)
+            with self._patiently(child):
+                _, status, usage = os.wait4(child, 0)
             self.times.append(time.perf_counter() - began)
             self.cpu.append(usage.ru_utime + usage.ru_stime)
-            if status:
+            if status and not self.cut_off:
                 sys.exit(f"{self.name} failed: {' '.join(self.arguments)}")
             # Linux counts in KiB, macOS in bytes.
             unit = 1024 if sys.platform != "darwin" else 1
             self.peak = max(self.peak, usage.ru_maxrss * unit / 1e6)
             out.seek(0)
             self.lines = sum(1 for _ in out)
+
+    @contextmanager
+    def _patiently(self, child: int) -> Iterator[None]:
+        """End the child when the time is up."""
+
+        def end() -> None:
+            self.cut_off, self.most = True, 1
+            os.kill(child, signal.SIGKILL)
+
+        timer = Timer(self.patience or 3600, end)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     @property
     def work(self) -> float:
@@ -189,6 +212,7 @@ def peer_cases(folder: Path, root: Path) -> tuple[list[Case], list[str]]:
             program=peer.program,
             environment=peer.environment,
             most=PEER_RUNS,
+            patience=PEER_SECONDS,
         )
         for peer in found
     ]
@@ -203,7 +227,10 @@ def compare_peers(diffs: list[Case], others: list[Case], missing: list[str]) -> 
         ratio = peer.median / cold.median
         ahead = "" if ratio > 1 else "  BEHIND"
         memory = peer.peak / cold.peak
-        print(f"  {peer.name}: {ratio:.1f} times as long, {memory:.1f} times the memory{ahead}")
+        more = f"cut off after {PEER_SECONDS} s, more than " if peer.cut_off else ""
+        print(
+            f"  {peer.name}: {more}{ratio:.1f} times as long, {memory:.1f} times the memory{ahead}"
+        )
     for line in missing:
         print(f"  {line}")
 

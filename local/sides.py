@@ -21,6 +21,8 @@ from local.revisions import Repository
 
 RECORDED = "objects"
 """Names what the stack has recorded."""
+WORKING_TREE = "working tree"
+"""The label of the head when none is named."""
 _DOMAIN = re.compile(r"domains/[^/]+/domain\.yaml")
 _PROMPT = re.compile(r"domains/[^/]+/skills/([^/]+/){1,2}prompts/[^/]+")
 _OTHER_CODE = (
@@ -72,7 +74,7 @@ class Sides:
         return self._revision(repository, repository.commit(name), name)
 
     def _working_tree(self) -> Source:
-        return self._folder(self.root, "working tree")
+        return self._folder(self.root, WORKING_TREE)
 
     def _recorded(self, objects: tuple[recorded.Object, ...], label: str) -> Source:
         note = "definitions of custom resources and AWS resources are not compared"

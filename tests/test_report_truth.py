@@ -35,7 +35,7 @@ Event = tuple[str, str, str]
 """What the engine did, to which type of resource, by which name."""
 
 SAMPLE = range(23, 27)
-"""A new domain, egress with a new agent, sessions, and a domain that goes: one after another, so that
+"""A new domain, egress with a new agent, sessions, a domain that goes: one after another, so that
 the platform is brought up once."""
 ALL = range(1, 201)
 

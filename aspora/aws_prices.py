@@ -1,16 +1,18 @@
 """The price table of AWS, dated and with its sources, in `aspora/data/aws-prices.json`.
 
-One region, on-demand list prices. What nobody could look up has no price and is never 0.
+One region, list prices on demand and, where somebody looked them up, on spot. What nobody could
+look up has no price and is never 0.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from importlib import resources
+from typing import Any
+
+from aspora import snapshot
 
 HOURS_A_MONTH = 730
 """As AWS' own calculator reckons: 8,760 hours a year by 12."""
@@ -43,12 +45,16 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class AwsPrices:
-    """Prices by key (`nat.gateway`, `ec2.m6a.xlarge`) and the instance types that are known."""
+    """Prices by key (`nat.gateway`, `ec2.m6a.xlarge`) and the instance types that are known.
+
+    `digest` is the hash of the file's figures.
+    """
 
     region: str
     as_of: str
     prices: Mapping[str, Price]
     instances: Mapping[str, Shape]
+    digest: str = ""
 
     def price(self, key: str) -> Price:
         """The entry of `key`; one without a price where the table has none."""
@@ -57,26 +63,23 @@ class AwsPrices:
 
 @cache
 def aws_prices() -> AwsPrices:
-    """The table that ships with the package."""
-    text = resources.files("aspora").joinpath("data/aws-prices.json").read_text("utf-8")
-    raw = json.loads(text, parse_float=Decimal)
+    """The table that ships with the package; raises AsporaError when its hash does not hold."""
+    return table(snapshot.shipped(snapshot.AWS_FILE))
+
+
+def table(raw: Mapping[str, Any]) -> AwsPrices:
+    """The table of the file's data."""
     return AwsPrices(
         region=raw["region"],
         as_of=raw["asOf"],
         prices={key: _price(key, entry) for key, entry in raw["prices"].items()},
         instances={
-            name: Shape(shape["vcpu"], shape["memoryGiB"], shape["pods"])
+            name: Shape(int(shape["vcpu"]), int(shape["memoryGiB"]), int(shape["pods"]))
             for name, shape in raw["instances"].items()
         },
+        digest=raw[snapshot.SEAL],
     )
 
 
-def _price(key: str, entry: Mapping[str, str | int | Decimal | None]) -> Price:
-    usd, as_of = entry["usd"], entry["asOf"]
-    return Price(
-        key,
-        None if usd is None else Decimal(usd),
-        str(entry["per"]),
-        str(entry["source"]),
-        None if as_of is None else str(as_of),
-    )
+def _price(key: str, entry: Mapping[str, Any]) -> Price:
+    return Price(key, entry["usd"], entry["per"], entry["source"], entry["asOf"])

@@ -223,6 +223,15 @@ class Work(Model):
     )
 
 
+class Tokens(Model):
+    """What one execution sends to its model and gets back, all its calls together."""
+
+    input: Annotated[int, whole(1, 100_000_000, 6000)] = Field(
+        description="Tokens sent: prompts, tools' answers and what is repeated from call to call."
+    )
+    output: Annotated[int, whole(1, 10_000_000, 800)] = Field(description="Tokens answered.")
+
+
 class Skill(Work):
     """One thing an agent can do: what runs, is budgeted, versioned and measured on its own.
 
@@ -245,7 +254,14 @@ class Skill(Work):
     )
     budget: SkillBudget = Field(SkillBudget(), description="The most it may spend on models.")
     executions_per_day: Annotated[int, whole(1, 10_000_000, 400)] | None = Field(
-        None, description="Executions expected a day, for the cost estimate of services."
+        None,
+        description="Executions expected a day in prod, for the cost estimate; a schedule's own"
+        " runs when left out.",
+    )
+    tokens_per_execution: Tokens | None = Field(
+        None,
+        description="Tokens expected for one execution, for the cost estimate; without them only"
+        " the budget is known.",
     )
     callers: tuple[AgentId, ...] = Field(
         (), description="Agents that may call it through the gateway; each must list it in `calls`."

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from aspora.costs.attribution import SkillIds
     from aspora.costs.records import Allocation, SpendRecord
 
-FORMATS = ("text", "json", "csv")
+FORMATS = ("text", "json", "csv", "markdown")
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command(
     epilog="""\b
 Examples:
+  aspora cost
+  aspora cost --stack staging --format json
   aspora cost --actual --spend spend.jsonl --allocation opencost.json
   aspora cost --actual --spend spend.jsonl --format csv > costs.csv
   aspora cost --actual --gateway https://127.0.0.1:8443 --ca ca.crt --from 2026-11-01 \\
@@ -32,6 +34,8 @@ Examples:
       --from 2026-11-01 --to 2026-11-07
 """
 )
+@click.option("--stack", metavar="NAME", help="The stack to estimate; prod when left out.")
+@click.option("--without-platform", is_flag=True, help="Only what skills cause themselves.")
 @click.option("--actual", is_flag=True, help="What was spent, from the gateway and OpenCost.")
 @click.option(
     "--spend", type=FILE, help="The gateway's spend by key: JSON records, or LiteLLM's answer."
@@ -62,6 +66,8 @@ Examples:
 )
 def cost(  # noqa: PLR0913 - one argument an option
     *,
+    stack: str | None,
+    without_platform: bool,
     actual: bool,
     spend: Path | None,
     gateway: str | None,
@@ -74,15 +80,20 @@ def cost(  # noqa: PLR0913 - one argument an option
     idle: str,
     style: str,
 ) -> int:
-    """Say what was spent, by domain, skill, model and day.
+    """Say what a stack costs a month, by domain and skill; with --actual, what was spent.
 
-    What has no price is shown as unpriced and is in no sum. The gateway is asked with the key of
-    LITELLM_MASTER_KEY, by https or on this machine.
+    What has no price is shown as unknown or unpriced and is in no sum. The gateway is asked with
+    the key of LITELLM_MASTER_KEY, by https or on this machine.
     """
     from aspora.costs import attribution, formats
 
     if not actual:
-        raise UsageError("say what to show", hint="aspora cost --actual shows what was spent")
+        return _estimate(stack, style, platform=not without_platform)
+    if stack is not None or without_platform or style == "markdown":
+        raise UsageError(
+            "--stack, --without-platform and markdown belong to the estimate",
+            hint="leave --actual out for it",
+        )
     days = (_day(first, "--from"), _day(last, "--to"))
     if days[0] and days[1] and days[0] > days[1]:
         raise UsageError(f"--from {first} lies after --to {last}")
@@ -103,6 +114,32 @@ def cost(  # noqa: PLR0913 - one argument an option
     click.echo(formats.render(rows, style), nl=False)
     _remarks(records, allocated, rows)
     return 0
+
+
+OF_ACTUAL = (
+    *("spend", "gateway", "ca", "allocation", "prometheus", "opencost", "first", "last"),
+    "idle",
+)
+"""Parameters that mean something with --actual alone."""
+
+
+def _estimate(stack: str | None, style: str, *, platform: bool) -> int:
+    """Without --actual. Raises UsageError for options that are only for it."""
+    from click.core import ParameterSource
+
+    from local.estimate_commands import STACK, show_estimate
+
+    context = click.get_current_context()
+    given = [
+        name
+        for name in OF_ACTUAL
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    if given or style == "csv":
+        named = {"first": "--from", "last": "--to"}
+        listed = [named.get(name, f"--{name}") for name in given] or ["csv"]
+        raise UsageError(f"{', '.join(listed)}: only with --actual, which shows what was spent")
+    return show_estimate(stack or STACK, style, platform=platform)
 
 
 def _remarks(

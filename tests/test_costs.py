@@ -335,7 +335,10 @@ def test_the_command_reads_files(aspora: Callable[..., Outcome]) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ((), "error: say what to show\n  aspora cost --actual shows what was spent\n"),
+        (
+            ("--gateway", "https://127.0.0.1:8443"),
+            "error: --gateway: only with --actual, which shows what was spent\n",
+        ),
         (
             ("--actual",),
             (

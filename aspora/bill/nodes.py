@@ -141,25 +141,25 @@ def demands(objects: Iterable[Object], extra_minutes: Decimal) -> Mapping[str, D
     keeps a node of its own until the run's deadline, and for `extra_minutes` around it; the
     platform's own runs find room beside its services.
     """
-    index = {_ref(obj): obj for obj in objects}
-    overhead = _overhead(index)
+    index = {reference(obj): obj for obj in objects}
+    overhead = overheads(index)
     pods: dict[str, list[Pod]] = {pool: [] for pool in POOLS}
     runs: dict[str, list[tuple[Pod, Decimal]]] = {pool: [] for pool in POOLS}
     for obj in index.values():
-        if obj["kind"] == "CronJob" and not _is_ours(obj):
+        if obj["kind"] == "CronJob" and not is_ours(obj):
             template = obj["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-            run = _pod(template, overhead), _hours(obj["spec"], extra_minutes)
-            runs[_pool(template)].append(run)
+            run = pod_of(template, overhead), run_hours(obj["spec"], extra_minutes)
+            runs[pool_of(template)].append(run)
         elif obj["kind"] in STANDING:
-            template, count = _standing(obj, index)
-            pod = _asked(template) if _is_ours(obj) else _pod(template, overhead)
-            pods[_pool(template)] += [pod] * count
+            template, count = standing(obj, index)
+            pod = _asked(template) if is_ours(obj) else pod_of(template, overhead)
+            pods[pool_of(template)] += [pod] * count
     return {pool: Demand(tuple(pods[pool]), tuple(runs[pool])) for pool in POOLS}
 
 
 def sandbox_gib(objects: Iterable[Object]) -> Decimal:
     """GiB of the volumes of all warm sandboxes."""
-    index = {_ref(obj): obj for obj in objects}
+    index = {reference(obj): obj for obj in objects}
     size = 0
     for (kind, *_), obj in index.items():
         if kind == "SandboxWarmPool":
@@ -169,14 +169,15 @@ def sandbox_gib(objects: Iterable[Object]) -> Decimal:
     return Decimal(size) / GIB
 
 
-def _ref(obj: Object) -> tuple[str, str, str]:
+def reference(obj: Object) -> tuple[str, str, str]:
+    """Kind, namespace and name."""
     meta = obj["metadata"]
     return obj["kind"], meta.get("namespace", ""), meta["name"]
 
 
-def _standing(obj: Object, index: Index) -> tuple[Object, int]:
+def standing(obj: Object, index: Index) -> tuple[Object, int]:
     """The pod of what is always there, and how many of it."""
-    kind, namespace, name = _ref(obj)
+    kind, namespace, name = reference(obj)
     spec = obj["spec"]
     if kind == "SandboxWarmPool":
         return _sandbox(obj, index)["podTemplate"]["spec"], int(spec["replicas"])
@@ -194,14 +195,15 @@ def _sandbox(pool: Object, index: Index) -> Object:
     return spec
 
 
-def _hours(spec: Object, extra_minutes: Decimal) -> Decimal:
+def run_hours(spec: Object, extra_minutes: Decimal) -> Decimal:
     """Node-hours a month; a run without a deadline counts as an hour."""
     deadline = Decimal(spec["jobTemplate"]["spec"].get("activeDeadlineSeconds", 3600)) / 3600
     runs = Decimal(str(round(runs_per_day(spec["schedule"]) * DAYS_A_MONTH, 3)))
     return runs * (deadline + extra_minutes / 60)
 
 
-def _overhead(index: Index) -> Mapping[str, Pod]:
+def overheads(index: Index) -> Mapping[str, Pod]:
+    """What a sandbox takes for each pod, by the name of its RuntimeClass."""
     return {
         name: _amount(obj["overhead"]["podFixed"])
         for (kind, _, name), obj in index.items()
@@ -214,7 +216,8 @@ def _amount(requests: Mapping[str, str]) -> Pod:
     return Pod(parse_cpu(cpu, allow_zero=True), parse_memory(memory, allow_zero=True))
 
 
-def _pod(template: Object, overhead: Mapping[str, Pod]) -> Pod:
+def pod_of(template: Object, overhead: Mapping[str, Pod]) -> Pod:
+    """What the scheduler reserves for a pod of a skill, with its sidecar or its sandbox."""
     sidecar = Pod(SIDECAR_CPU_MILLIS, SIDECAR_MEMORY_BYTES)
     added = overhead.get(template.get("runtimeClassName", ""), sidecar)
     return total((_asked(template), added))
@@ -227,13 +230,14 @@ def _asked(template: Object) -> Pod:
     )
 
 
-def _is_ours(obj: Object) -> bool:
+def is_ours(obj: Object) -> bool:
     """Whether it is the platform's: the sidecars of its stores ask for next to nothing."""
     owner = obj["metadata"].get("labels", {}).get(names.OWNER_LABEL)
     return bool(owner == names.PLATFORM_OWNER)
 
 
-def _pool(template: Object) -> str:
+def pool_of(template: Object) -> str:
+    """The pool that a pod's node selector and tolerations lead it to."""
     if template.get("runtimeClassName") != "gvisor":
         return "platform"
     spot = any(item.get("key") == "spot" for item in template.get("tolerations", ()))

@@ -17,6 +17,7 @@ from aspora.services import demand
 from aspora.services.values.common import size
 from aspora.stack_aws import Pool
 
+WARM_VOLUMES = "volumes of warm sandboxes"
 SPOT = "; on-demand price, the upper bound of spot"
 
 
@@ -30,7 +31,7 @@ def charges(stack: Stack, rendered: Sequence[Object], prices: AwsPrices) -> Iter
     volumes = "root volumes of Karpenter's nodes"
     yield Charge(volumes, "ebs.gp3", started * disk, f"{disk} GiB a node")
     if gib := nodes.sandbox_gib(rendered):
-        yield Charge("volumes of warm sandboxes", "ebs.gp3", gib, "as rendered")
+        yield Charge(WARM_VOLUMES, "ebs.gp3", gib, "as rendered")
     yield stack.used("network load balancer", "nlb.balancer", "balancers")
     yield stack.used("capacity of the load balancer", "nlb.capacity", "balancer-capacity")
 

@@ -41,6 +41,7 @@ __all__ = [
     "render",
     "render_domains",
     "render_shared",
+    "resolved",
 ]
 
 
@@ -133,7 +134,7 @@ def render_domains(
     """
     callers = _callers((domain, resolve(domain)) for domain in domains)
     return tuple(
-        _domain(domain, _resolved(domain, settings), callers, settings)
+        _domain(domain, resolved(domain, settings), callers, settings)
         for domain in domains
         if only is None or domain.name in only
     )
@@ -148,7 +149,7 @@ def callers_of(domains: Sequence[Domain]) -> Mapping[str, tuple[str, ...]]:
     return {domain: tuple(calls) for domain, calls in found.items()}
 
 
-def _resolved(domain: Domain, settings: StackSettings) -> tuple[Workload, ...]:
+def resolved(domain: Domain, settings: StackSettings) -> tuple[Workload, ...]:
     """The skills of `domain` in this stack's size; quotas are checked against the full one."""
     skills = resolve(domain)
     return tuple(smallest(skill) for skill in skills) if settings.minimal_replicas else skills

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aspora.cli.common import find_root, one_shot
-from aspora.errors import AsporaError, InvalidInput, UsageError
+from aspora.errors import InvalidInput, UsageError
+from aspora.problems import Problem, quoted
 
 if TYPE_CHECKING:
     from aspora.estimate import Estimate, Measure
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 STACK = "prod"
 """Whose cost is asked for when nobody says: what teams declare is meant for it."""
-BASES = ("origin/main", "main")
-"""What a change is compared with when nobody says: the first that is known here."""
+_DOMAIN = re.compile(r"domains/[^/]+/domain\.yaml")
+_IN_DOMAINS = re.compile(r"domains/[^/]+")
 
 
 def show_estimate(stack: str, style: str, *, platform: bool) -> int:
@@ -31,7 +32,8 @@ def show_estimate(stack: str, style: str, *, platform: bool) -> int:
     from aspora.estimate.figures import OLD_DAYS, oldest
 
     one_shot()
-    found = _estimate(find_root(), stack, platform=platform)
+    root = find_root()
+    found = _estimate(_folder(root, stack), root=root if platform else None)
     formats = {"text": text.as_text, "json": documents.as_json, "markdown": text.as_markdown}
     click.echo(formats[style](found), nl=False)
     if (days := oldest(found)) > OLD_DAYS:
@@ -68,10 +70,14 @@ Examples:
 @click.option("--changed-skills", is_flag=True, help="Only what differs from the base.")
 @click.option(
     "--base",
-    metavar="REV",
-    help="What to compare with: where this branch left it; origin/main or main when left out.",
+    metavar="SIDE",
+    help="Compare with this: a Git revision or a folder; where the head left main when left out.",
 )
-@click.option("--head", metavar="REV", help="What is looked at; the working tree when left out.")
+@click.option(
+    "--head",
+    metavar="SIDE",
+    help="What is looked at: a Git revision or a folder; the working tree when left out.",
+)
 @click.option(
     "--threshold",
     type=Usd(),
@@ -122,8 +128,6 @@ def estimate_cost(  # noqa: PLR0913 - one argument an option
     --by high the most that it may cost. Without --changed-skills all skills count, as if there had
     been none.
     """
-    from dataclasses import replace
-
     from aspora.estimate import delta
     from aspora.estimate.gate import Verdict, render
 
@@ -131,11 +135,9 @@ def estimate_cost(  # noqa: PLR0913 - one argument an option
     root = find_root()
     if base is not None and not changed_skills:
         raise UsageError("--base needs --changed-skills")
-    with _at(root, head) as folder:
-        after = _estimate(folder, stack)
+    after = _estimate(_folder(root, stack) if head is None else _side(root, head, stack))
     if changed_skills:
-        with _at(root, _base(root, base, head or "HEAD")) as folder:
-            before = _estimate(folder, stack)
+        before = _estimate(_side(root, base or _left_main(root, head), stack))
     else:
         before = replace(after, skills=())
     verdict = Verdict(delta(before, after), threshold, labels, measure)
@@ -143,56 +145,92 @@ def estimate_cost(  # noqa: PLR0913 - one argument an option
     return 1 if fail_on_exceed and not verdict.passes else 0
 
 
-def _base(root: Path, base: str | None, head: str) -> str:
-    """The commit that `head` is compared with: what others merged since is not this change."""
-    from local.revisions import commit_of, merge_base
+@dataclass(frozen=True)
+class Side:
+    """A side that was read: domains, and the settings of the stack."""
 
-    if base is not None:
-        return merge_base(root, base, head)
-    for name in BASES:
-        try:
-            commit_of(root, name)
-        except UsageError:
-            continue
-        return merge_base(root, name, head)
-    raise UsageError(
-        f"neither {' nor '.join(BASES)} is known here", hint="name what to compare with: --base REV"
-    )
+    stack: str
+    settings: StackSettings
+    domains: tuple[Domain, ...]
 
 
-@contextmanager
-def _at(root: Path, revision: str | None) -> Iterator[Path]:
-    """The folder of a revision, or the working tree."""
-    from local.revisions import folder_of
+def _left_main(root: Path, head: str | None) -> str:
+    """The commit at which the head left main: what others merged since is not its change."""
+    from local.revisions import Repository
 
-    if revision is None:
-        yield root
-        return
-    with folder_of(root, revision) as folder:
-        try:
-            yield folder
-        except InvalidInput as error:
-            raise AsporaError(
-                f"{revision[:40]} has no cost: {error.message} in its files",
-                hint="check it out and run: aspora validate",
-            ) from None
+    try:
+        repository = Repository(root)
+        revision = "HEAD" if head is None or Path(head).is_dir() else head
+        return repository.branch_point(repository.commit(revision))[1]
+    except UsageError as error:
+        raise UsageError(error.message, hint="name what to compare with: --base REVISION") from None
 
 
-def _estimate(root: Path, stack: str, *, platform: bool = False) -> Estimate:
-    from aspora.estimate import estimate
-    from aspora.load import load_stack
-    from aspora.render import render
+def _side(root: Path, name: str, stack: str) -> Side:
+    """The side of that name: a folder, else a revision of the repository at `root`."""
+    if Path(name).is_dir():
+        return _folder(Path(name), stack)
+    try:
+        return _revision(root, name, stack)
+    except InvalidInput as error:
+        error.message = f"{name[:40]} does not hold: {error.message}"
+        error.hint = "compare with a revision that does: --base REVISION"
+        raise
+
+
+def _folder(root: Path, stack: str) -> Side:
+    from aspora.load import load_or_raise, load_stack
 
     settings = load_stack(stack, root)
+    domains: tuple[Domain, ...] = ()
+    if any((root / "domains").glob("*/domain.yaml")):
+        domains = load_or_raise([root / "domains"], _unpinned(settings))
+    return Side(stack, settings, domains)
+
+
+def _revision(root: Path, name: str, stack: str) -> Side:
+    """Read from Git's store alone; the working tree is not touched."""
+    from aspora.load import STACK_NAME, read_domain, read_stack, together
+    from local.revisions import Repository
+
+    file = f"Pulumi.{stack}.yaml"
+    if not STACK_NAME.fullmatch(stack):
+        raise UsageError(f"there is no stack {quoted(stack)}")
+    repository = Repository(root)
+    texts = repository.texts(repository.commit(name), ["domains", file])
+    if file not in texts:
+        raise UsageError(f"there is no stack {quoted(stack)} at {quoted(name)}: no file {file}")
+    settings = read_stack(stack, texts[file])
+    found = {
+        Path(path): read_domain(Path(path), text)
+        for path, text in texts.items()
+        if _DOMAIN.fullmatch(path) or (isinstance(text, Problem) and _IN_DOMAINS.fullmatch(path))
+    }
+    loaded = together(found, _unpinned(settings))
+    if loaded.problems:
+        raise InvalidInput(loaded.problems)
+    return Side(stack, settings, loaded.domains)
+
+
+def _unpinned(settings: StackSettings) -> StackSettings:
+    """Pins that prod refuses are of no matter to a cost: `aspora validate` looks at them."""
+    return settings.model_copy(update={"environment": "staging"})
+
+
+def _estimate(side: Side, *, root: Path | None = None) -> Estimate:
+    """The estimate of a side; with the `root` of the repository, of the platform too."""
+    from aspora.estimate import estimate
+    from aspora.render import render
+
+    settings, domains = side.settings, side.domains
     if settings.aws is None:
         raise UsageError(
-            f"the stack {stack} has no AWS side, so it costs nothing that could be estimated",
+            f"the stack {side.stack} has no AWS side, so it costs nothing that could be estimated",
             hint="staging and prod have one: --stack prod",
         )
-    domains = _domains(root, settings)
     rendered = render(domains, settings)
     today = datetime.now(UTC).date()
-    if not platform:
+    if root is None:
         return estimate(domains, rendered, settings, today)
     from aspora.bill import bill
     from aspora.named_secrets import named_secrets
@@ -200,20 +238,10 @@ def _estimate(root: Path, stack: str, *, platform: bool = False) -> Estimate:
     from infra.registered_stack import registered
 
     whole = bill(
-        registered(stack, root),
+        registered(side.stack, root),
         rendered,
         named_secrets(domains, settings),
         settings,
         installed=releases(settings, domains),
     )
     return estimate(domains, rendered, settings, today, bill=whole)
-
-
-def _domains(root: Path, settings: StackSettings) -> tuple[Domain, ...]:
-    """Those of a folder, none where it has none; pins that prod refuses are of no matter here."""
-    from aspora.load import load_or_raise
-
-    if not any((root / "domains").glob("*/domain.yaml")):
-        return ()
-    checked = settings.model_copy(update={"environment": "staging"})
-    return load_or_raise([root / "domains"], checked)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from aspora.changes.escape import sentence
 from aspora.estimate.amounts import MEASURES, Measure, Money
 from aspora.estimate.delta import CostDelta, DeltaRow
 from aspora.estimate.documents import delta_document, money
-from aspora.estimate.text import aligned, escaped, markdown_table
+from aspora.estimate.text import aligned, markdown_table
 from aspora.estimate.words import change, usd
 
 APPROVAL = "cost-approved"
@@ -117,11 +118,11 @@ def _text(verdict: Verdict) -> str:
 def _markdown(verdict: Verdict) -> str:
     found = verdict.found
     if not found.changed:
-        return f"No skill's cost changes.\n\n{escaped(verdict.words)}\n"
-    reasons = [f"- {escaped(reason)}" for reason in _reasons(found)]
+        return f"No skill's cost changes.\n\n{sentence(verdict.words)}\n"
+    reasons = [f"- {sentence(reason)}" for reason in _reasons(found)]
     listed = ["", "Not known:", "", *reasons] if reasons else []
     table = markdown_table((COLUMNS, *_rows(verdict)), RIGHT)
-    return "\n".join([f"**{escaped(verdict.words)}**", "", *table, *listed]) + "\n"
+    return "\n".join([f"**{sentence(verdict.words)}**", "", *table, *listed]) + "\n"
 
 
 def _json(verdict: Verdict) -> str:

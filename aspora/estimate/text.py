@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from aspora.changes.escape import code, sentence
 from aspora.estimate import Estimate
 from aspora.estimate.assumptions import RULES
 from aspora.estimate.figures import NO_DATE, Figure, of_skills
@@ -48,14 +49,14 @@ def as_markdown(found: Estimate) -> str:
     """For a comment or a page: the table, what is not known, and the rest folded away."""
     lines = [*markdown_table((COLUMNS, *rows(found)), RIGHT), ""]
     lines += [f"{found.stack}: USD a month. Compute, Models and Platform are the expected amounts."]
-    listed = [f"- {escaped(line)}" for line in missing(found)]
+    listed = [f"- {sentence(line)}" for line in missing(found)]
     lines += ["", "Not known:", "", *listed] if listed else []
     if found.shared is None:
         lines += ["", "The platform's own cost is not in it."]
     lines += ["", "<details><summary>What is assumed, and the prices</summary>", ""]
     lines += [f"- {name}: {rule}" for name, rule in RULES.items()]
-    lines += ["", *(f"- {escaped(_figure(figure))}" for figure in of_skills(found)), ""]
-    return "\n".join([*lines, escaped(ages(found)), "", "</details>"]) + "\n"
+    lines += ["", *(f"- {sentence(_figure(figure))}" for figure in of_skills(found)), ""]
+    return "\n".join([*lines, sentence(ages(found)), "", "</details>"]) + "\n"
 
 
 def markdown_table(table: Sequence[Sequence[str]], right: Sequence[bool]) -> Iterator[str]:
@@ -65,14 +66,5 @@ def markdown_table(table: Sequence[Sequence[str]], right: Sequence[bool]) -> Ite
     yield f"|{'|'.join('--:' if number else '---' for number in right)}|"
     for row in body:
         first = row[0].strip()
-        name = f"`{first}`" if row[0].startswith("  ") else f"**{first}**"
+        name = code(first, cell=True) if row[0].startswith("  ") else f"**{first}**"
         yield f"| {' | '.join((name, *row[1:]))} |"
-
-
-def escaped(text: str) -> str:
-    """Nothing in `text` is Markdown or HTML: part of it may be somebody else's."""
-    for character in "\\`*_{}[]()#!|<>&~":
-        text = text.replace(
-            character, f"&#{ord(character)};" if character in "<>&|" else f"\\{character}"
-        )
-    return " ".join(text.split())

@@ -9,6 +9,7 @@ import orjson
 
 from aspora import schema
 from aspora.checks import reference as checks
+from aspora.estimate import documents as cost
 from aspora.problems import CODES
 from aspora.services import stores
 from aspora.telemetry import reference as telemetry
@@ -55,6 +56,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/stack.schema.json": lambda: pretty_json(schema.stack_schema()),
     "docs/reference/approvals.schema.json": lambda: pretty_json(schema.approvals_schema()),
     "docs/reference/changes.schema.json": lambda: pretty_json(change_schema()),
+    "docs/reference/cost.schema.json": lambda: pretty_json(cost.estimate_schema()),
+    "docs/reference/cost-delta.schema.json": lambda: pretty_json(cost.delta_schema()),
     "docs/reference/domain.md": schema.domain_reference,
     "docs/reference/approvals.md": schema.approvals_reference,
     "docs/reference/stack.md": schema.stack_reference,

@@ -13,7 +13,14 @@ from aspora.cli.common import find_root
 from aspora.errors import EnvironmentFailure, UsageError
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  aspora prices refresh                    look all prices up
+  aspora prices refresh --from spot.json   from a file
+  aspora prices seal                       after an edit by hand
+"""
+)
 def prices() -> None:
     """The prices that estimates, bills and budgets rest on (aspora/data)."""
 

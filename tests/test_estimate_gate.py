@@ -18,11 +18,13 @@ import pytest
 from aspora import cli
 from aspora.estimate import Part, delta
 from aspora.estimate.amounts import Money
+from aspora.estimate.assumptions import RULES
 from aspora.estimate.documents import delta_schema, document, estimate_schema
 from aspora.estimate.gate import APPROVAL, Verdict
 from aspora.estimate.text import as_markdown, as_text
 from tests.core import ROOT, write
 from tests.estimates import cost, domain, of, prices, skill
+from tests.pages import table
 
 PETS = """\
 name: pets
@@ -408,3 +410,7 @@ def test_the_document_names_the_cap_of_what_is_not_declared() -> None:
     assert (part["low"], part["expected"], part["high"]) == (None, None, "50.00")
     assert part["missing"]
     assert cost().sums.expected.missing == 1
+
+
+def test_the_page_holds_every_rule() -> None:
+    assert table(ROOT / "docs/costs.md", "Rule") == [list(rule) for rule in RULES.items()]

@@ -12,10 +12,20 @@ from aspora import snapshot
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """USD per million tokens of a call whose prompt has `prompt_tokens` or more."""
+
+    prompt_tokens: int
+    input: float
+    output: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPrice:
     """USD per million tokens, as the provider lists them; None where it lists no own price.
 
-    `source` and `as_of` (a day, ISO) are the price's own; None where the table's hold.
+    `tiers` are other prices of long prompts. `source` and `as_of` (a day, ISO) are the price's
+    own; None where the table's hold.
     """
 
     input: float
@@ -26,6 +36,7 @@ class ModelPrice:
     max_output_tokens: int | None = None
     source: str | None = None
     as_of: str | None = None
+    tiers: tuple[Tier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,10 @@ def _price(entry: Mapping[str, Any]) -> ModelPrice:
         _whole(entry.get("maxOutputTokens")),
         entry.get("source"),
         entry.get("asOf"),
+        tuple(
+            Tier(int(tier["promptTokens"]), float(tier["input"]), float(tier["output"]))
+            for tier in entry.get("tiers", ())
+        ),
     )
 
 

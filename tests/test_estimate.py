@@ -19,7 +19,7 @@ from aspora.bill.lines import Bill, Line
 from aspora.errors import AsporaError
 from aspora.estimate import Part, Prices
 from aspora.estimate.platform import divided
-from aspora.prices import ModelPrice, model_prices
+from aspora.prices import ModelPrice, Tier, model_prices
 from tests.core import repository
 from tests.estimates import amounts, cost, domain, of, part, prices, skill
 
@@ -168,6 +168,17 @@ def test_a_schedule_declares_its_own_executions() -> None:
     """1 a day: 30.4375 x 0.0195 = 0.59353; half 0.29677."""
     found = cost(schedule="0 2 * * *", budget=BUDGET, tokensPerExecution=TOKENS)
     assert amounts(part(found, "models")) == ("0.30", "0.59", "600.00")
+
+
+def test_where_a_call_may_be_so_long_that_it_costs_more_it_is_said() -> None:
+    table = prices(models={"claude-haiku-4-5": ModelPrice(1, 5, tiers=(Tier(12_000, 2, 9),))})
+    found = cost(table, budget=BUDGET, executionsPerDay=450, tokensPerExecution=TOKENS)
+    assert amounts(part(found, "models")) == ("133.54", "267.09", "600.00")
+    assert part(found, "models").remark == "calls of 12000 prompt tokens or more would cost more"
+    short = cost(
+        table, budget=BUDGET, executionsPerDay=1, tokensPerExecution={"input": 11_999, "output": 1}
+    )
+    assert part(short, "models").remark == ""
 
 
 def test_an_execution_costs_no_more_than_it_may() -> None:

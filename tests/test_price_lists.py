@@ -57,8 +57,25 @@ def test_openrouters_prices_per_token_become_prices_per_million() -> None:
     assert {(quote.source, quote.as_of) for quote in found.quotes} == {("the list", "2026-11-28")}
     assert found.remarks == (
         "claude-haiku-5-5: anthropic/claude-haiku-5.5 is not listed: kept as it was",
-        "claude-sonnet-4-5: costs otherwise from 200000 prompt tokens on: base price taken",
     )
+    tiers = {
+        quote.key: [{k: f"{v:f}" for k, v in t.items()} for t in quote.tiers]
+        for quote in found.quotes
+    }
+    assert tiers == {
+        "claude-haiku-4-5": [],
+        "claude-sonnet-4-5": [
+            {"promptTokens": "200000", "input": "6.000000", "output": "22.5000000"}
+        ],
+    }
+
+
+def test_prices_that_hold_at_times_are_said_and_not_taken() -> None:
+    pricing = {"prompt": "0.1", "completion": "0.2", "overrides": [{"prompt": "0.3"}, None]}
+    listed = {"data": [{"id": "x/y", "pricing": pricing}]}
+    found = openrouter.listing(listed, "the list", TODAY, {"ours": "x/y"})
+    assert found.quotes[0].tiers == ()
+    assert found.remarks == ("ours: has other prices there at times: not taken",)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +294,6 @@ ec2.m6a.2xlarge.spot: 0.131 USD, had no price
 ec2.m6a.xlarge: 0.1728 to 0.18 USD (+4.2 %)
 ec2.m6a.xlarge.spot: 0.0702 USD, had no price
 claude-haiku-5-5: anthropic/claude-haiku-5.5 is not listed: kept as it was
-claude-sonnet-4-5: costs otherwise from 200000 prompt tokens on: base price taken
 12 of {count} prices looked up, 4 moved
 """
     assert refresh.summary(found) == wanted

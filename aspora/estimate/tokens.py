@@ -34,7 +34,7 @@ def part(work: Workload, prices: PriceTable, environment: str) -> Part | None:
         cents(min(executions * each, cap)),
         cap,
         keys=(f"{MODEL}{work.model}",),
-        remark=_remark(work, listed, executions * each),
+        remark=_remark(work, prices.models[work.model], listed, executions * each),
     )
 
 
@@ -69,10 +69,15 @@ def listed_usd(work: Workload, price: ModelPrice) -> Decimal:
     return (sent + tokens.output * Decimal(str(price.output))) / MILLION
 
 
-def _remark(work: Workload, listed: Decimal, monthly: Decimal) -> str:
-    """Where a budget and not the declaration sets the amount: some of the work will be refused."""
-    budget = work.skill.budget
+def _remark(work: Workload, price: ModelPrice, listed: Decimal, monthly: Decimal) -> str:
+    """Where a budget and not the declaration sets the amount, and some of the work will be refused;
+    and where a call may be so long that another price holds."""
+    budget, tokens = work.skill.budget, work.skill.tokens_per_execution
     found = []
+    for tier in price.tiers:
+        if tokens is not None and tokens.input >= tier.prompt_tokens:
+            found.append(f"calls of {tier.prompt_tokens} prompt tokens or more would cost more")
+            break
     if listed > budget.per_execution_usd:
         found.append(f"an execution would cost {plain(listed)}, beyond perExecutionUSD")
     if monthly > budget.monthly_usd:

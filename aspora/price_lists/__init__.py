@@ -17,13 +17,14 @@ class Quote:
     """What a list says of one price: the fields of its entry, where and as of which day (ISO).
 
     `usd` of AWS, `input`, `output`, `cacheRead` and `cacheWrite` of a model, all in the snapshot's
-    own units.
+    own units. `tiers` are the prices of long prompts, each with the `promptTokens` it begins at.
     """
 
     key: str
     amounts: Mapping[str, Decimal]
     source: str
     as_of: str
+    tiers: tuple[Mapping[str, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

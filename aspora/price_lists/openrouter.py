@@ -1,13 +1,13 @@
 """OpenRouter's list of models: the answer of `GET /api/v1/models`.
 
 `data[].pricing.prompt`, `.completion`, `.input_cache_read` and `.input_cache_write` are texts in
-USD per token; -1 is a price that varies by route. `overrides` hold other prices from a number of
-prompt tokens on; the base price is taken and the rest is said.
+USD per token; -1 is a price that varies by route. `overrides` with `min_prompt_tokens` are the
+prices of long prompts; others, such as by the hour, are said and not taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -45,13 +45,16 @@ def listing(raw: Mapping[str, Any], source: str, today: date, routes: Mapping[st
         if route not in models
     ]
     for name, model in sorted(known.items()):
-        pricing = model.get("pricing")
-        amounts = _amounts(pricing if isinstance(pricing, Mapping) else {})
+        listed = model.get("pricing")
+        pricing = listed if isinstance(listed, Mapping) else {}
+        amounts = _amounts(pricing)
         if amounts is None:
             remarks.append(f"{name}: has no fixed price there: kept as it was")
             continue
-        quotes.append(Quote(name, amounts, source, today.isoformat()))
-        remarks += _overrides(name, model["pricing"])
+        tiers, rest = _tiers(pricing)
+        quotes.append(Quote(name, amounts, source, today.isoformat(), tiers))
+        if rest:
+            remarks.append(f"{name}: has other prices there at times: not taken")
     return Listing(tuple(quotes), tuple(remarks))
 
 
@@ -66,9 +69,15 @@ def _amounts(pricing: Mapping[str, Any]) -> Mapping[str, Decimal] | None:
     }
 
 
-def _overrides(name: str, pricing: Mapping[str, Any]) -> Iterator[str]:
+def _tiers(pricing: Mapping[str, Any]) -> tuple[tuple[Mapping[str, Decimal], ...], int]:
+    """Tiers by the length of the prompt, the shortest first, and how many overrides are none."""
     overrides = pricing.get("overrides")
-    for other in overrides if isinstance(overrides, list) else ():
+    found: list[Mapping[str, Decimal]] = []
+    listed = overrides if isinstance(overrides, list) else []
+    for other in listed:
         least = amount(other.get("min_prompt_tokens")) if isinstance(other, Mapping) else None
-        if least is not None:
-            yield f"{name}: costs otherwise from {least:f} prompt tokens on: base price taken"
+        amounts = _amounts(other) if isinstance(other, Mapping) else None
+        if least is not None and least > 0 and amounts is not None:
+            found.append({"promptTokens": least, **amounts})
+    ordered = sorted(found, key=lambda tier: tier["promptTokens"])
+    return tuple(ordered), len(listed) - len(found)

@@ -115,8 +115,10 @@ def _aws_entry(aws: Mapping[str, Any], quote: Quote) -> dict[str, Any]:
 def _model_entry(models: Mapping[str, Any], quote: Quote) -> dict[str, Any]:
     """Lengths stay: an offer's context is not what the price holds for."""
     old = models["models"].get(quote.key, {})
-    kept = {k: v for k, v in old.items() if k not in (*MODEL_AMOUNTS, "source", "asOf")}
-    return {**quote.amounts, **kept, "source": quote.source, "asOf": quote.as_of}
+    replaced = (*MODEL_AMOUNTS, "tiers", "source", "asOf", "quotedBy")
+    kept = {name: value for name, value in old.items() if name not in replaced}
+    tiers = {"tiers": [dict(tier) for tier in quote.tiers]} if quote.tiers else {}
+    return {**quote.amounts, **tiers, **kept, "source": quote.source, "asOf": quote.as_of}
 
 
 def _moves(table: Mapping[str, Any], quote: Quote) -> Iterable[Move]:
@@ -125,6 +127,18 @@ def _moves(table: Mapping[str, Any], quote: Quote) -> Iterable[Move]:
         before = old.get(name)
         if before != after:
             yield Move(quote.key, name, before, after)
+    yield from _tier_moves(old.get("tiers", ()), quote)
+
+
+def _tier_moves(old: Iterable[Mapping[str, Any]], quote: Quote) -> Iterable[Move]:
+    """Prices of long prompts, each by the length it begins at; those that are gone are not said."""
+    known = {tier["promptTokens"]: tier for tier in old}
+    for tier in quote.tiers:
+        begins = tier["promptTokens"]
+        for name, after in tier.items():
+            before = known.get(begins, {}).get(name)
+            if name != "promptTokens" and before != after:
+                yield Move(quote.key, f"{name} from {begins:f} prompt tokens", before, after)
 
 
 def summary(found: Refreshed) -> str:

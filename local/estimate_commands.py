@@ -219,8 +219,7 @@ def _unpinned(settings: StackSettings) -> StackSettings:
 
 def _estimate(side: Side, *, root: Path | None = None) -> Estimate:
     """The estimate of a side; with the `root` of the repository, of the platform too."""
-    from aspora.estimate import estimate
-    from aspora.render import render
+    from aspora.estimate import estimate, of_domains
 
     settings, domains = side.settings, side.domains
     if settings.aws is None:
@@ -228,15 +227,16 @@ def _estimate(side: Side, *, root: Path | None = None) -> Estimate:
             f"the stack {side.stack} has no AWS side, so it costs nothing that could be estimated",
             hint="staging and prod have one: --stack prod",
         )
-    rendered = render(domains, settings)
     today = datetime.now(UTC).date()
     if root is None:
-        return estimate(domains, rendered, settings, today)
+        return of_domains(domains, settings, today)
     from aspora.bill import bill
     from aspora.named_secrets import named_secrets
+    from aspora.render import render
     from aspora.services.releases import releases
     from infra.registered_stack import registered
 
+    rendered = render(domains, settings)
     whole = bill(
         registered(side.stack, root),
         rendered,

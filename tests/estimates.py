@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from aspora.aws_prices import AwsPrices, Price, Shape
-from aspora.bill import Bill
+from aspora.bill import Bill, Line
 from aspora.estimate import Estimate, Part, Prices, SkillCost, estimate
 from aspora.estimate.amounts import Kind
 from aspora.models import Domain
@@ -113,6 +111,20 @@ def amounts(found: Part) -> tuple[str | None, ...]:
     )
 
 
-def sample(name: str) -> Any:
-    """A recorded price list as data."""
-    return json.loads((Path(__file__).parent / "price_lists" / name).read_text("utf-8"))
+def bill_of(**lines: tuple[str, str | None]) -> Bill:
+    """A bill of one line for each name: the key of its price, and USD a month."""
+    return Bill(
+        "prod",
+        "us-east-1",
+        "2026-10",
+        tuple(
+            Line(
+                what.replace("_", " "),
+                Decimal(1),
+                Price(key, None if usd is None else Decimal(usd), "month", "a test"),
+                "a test",
+            )
+            for what, (key, usd) in lines.items()
+        ),
+        (),
+    )

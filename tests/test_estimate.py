@@ -14,14 +14,15 @@ from typing import Any
 
 import pytest
 
-from aspora.aws_prices import Price, aws_prices
-from aspora.bill.lines import Bill, Line
+from aspora.aws_prices import aws_prices
 from aspora.errors import AsporaError
-from aspora.estimate import Part, Prices
+from aspora.estimate import Part, Prices, estimate, of_domains
 from aspora.estimate.platform import divided
 from aspora.prices import ModelPrice, Tier, model_prices
-from tests.core import repository
-from tests.estimates import amounts, cost, domain, of, part, prices, skill
+from aspora.render import render
+from aspora.stack import SandboxOverhead
+from tests.core import repository, settings
+from tests.estimates import TODAY, amounts, bill_of, cost, domain, of, part, prices, skill
 
 
 def test_a_service_costs_its_fewest_to_its_most_pods() -> None:
@@ -240,25 +241,6 @@ def test_a_skill_without_a_model_has_no_models() -> None:
 # --- The platform
 
 
-def bill_of(**lines: tuple[str, str | None]) -> Bill:
-    """A bill of one line for each name: the key of its price, and USD a month."""
-    return Bill(
-        "prod",
-        "us-east-1",
-        "2026-10",
-        tuple(
-            Line(
-                what.replace("_", " "),
-                Decimal(1),
-                Price(key, None if usd is None else Decimal(usd), "month", "a test"),
-                "a test",
-            )
-            for what, (key, usd) in lines.items()
-        ),
-        (),
-    )
-
-
 def test_the_platform_is_the_bill_without_what_skills_ask_for() -> None:
     """Two skills of 2 to 4 pods of 8.905063: each 17.81 in the bill, expected 22.26 each.
     Nodes 500.00 - 2 x 17.81 = 464.38; with 100.01 of others 564.39; halves 282.20 and 282.19, the
@@ -345,6 +327,18 @@ def test_everything_that_prods_skills_use_has_a_price() -> None:
     assert len(found.skills) == 15
     assert found.total.high.missing == 0
     assert {key for key in found.keys if key.startswith("ec2.")} == {"ec2.m6a.xlarge"}
+
+
+def test_domains_alone_cost_what_they_cost_with_the_platform_around_them() -> None:
+    everything, stack = (
+        repository(),
+        settings("prod", sandbox_overhead=SandboxOverhead(memoryMiB=512)),
+    )
+    whole = estimate(everything, render(everything, stack), stack, TODAY)
+    assert of_domains(everything, stack, TODAY).skills == whole.skills
+    some = of_domains(everything, stack, TODAY, only={"fraud"})
+    assert some.skills == whole.of("fraud")
+    assert "1024Mi" in some.skills[0].parts[0].basis
 
 
 def test_parts_are_told_apart_by_what_they_rest_on() -> None:

@@ -23,7 +23,7 @@ from aspora.estimate.documents import delta_schema, document, estimate_schema
 from aspora.estimate.gate import APPROVAL, Verdict
 from aspora.estimate.text import as_markdown, as_text
 from tests.core import ROOT, write
-from tests.estimates import cost, domain, of, prices, skill
+from tests.estimates import bill_of, cost, domain, of, prices, skill
 from tests.pages import table
 
 PETS = """\
@@ -328,6 +328,15 @@ def test_rows_are_in_the_order_of_the_head_and_then_what_is_gone() -> None:
     (new, gone) = found.changed
     assert (new.before, gone.after) == (None, None)
     assert new.change("expected").missing == 1
+
+
+def test_the_platforms_cost_moves_no_row_that_the_change_does_not_touch() -> None:
+    bill = bill_of(control_plane=("eks.cluster", "73.00"))
+    base = of(domain(skill(), skill(name="other")), bill=bill)
+    more = skill(name="other", scaling={"min": 2, "max": 40})
+    head = of(domain(skill(), more), bill=bill)
+    assert base.skills[0] != head.skills[0]
+    assert [row.skill for row in delta(base, head).changed] == ["pets/vet/other"]
 
 
 # --- aspora cost

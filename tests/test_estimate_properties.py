@@ -13,8 +13,7 @@ from aspora.bill.lines import Bill
 from aspora.estimate import MEASURES, Estimate, Part, Prices, delta, summed
 from aspora.estimate.documents import document
 from aspora.prices import ModelPrice
-from tests.estimates import AWS, domain, of, prices
-from tests.test_estimate import bill_of
+from tests.estimates import AWS, bill_of, domain, of, prices
 
 MAYBE = st.one_of(st.none(), st.decimals("0.0001", "20", places=4).map(str))
 

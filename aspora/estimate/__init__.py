@@ -7,7 +7,7 @@ where somebody has one; without it the estimate holds what skills cause themselv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -22,7 +22,8 @@ from aspora.estimate.delta import CostDelta, DeltaRow, delta
 from aspora.estimate.skills import SkillCost
 from aspora.models import Domain
 from aspora.prices import PriceTable, model_prices
-from aspora.render import Rendered, resolved
+from aspora.render import Rendered, render_domains, resolved
+from aspora.render.cluster import cluster_objects
 from aspora.resolve import Workload
 from aspora.stack import StackSettings
 from aspora.stack_aws import Nodes
@@ -41,6 +42,7 @@ __all__ = [
     "Sums",
     "delta",
     "estimate",
+    "of_domains",
     "summed",
 ]
 
@@ -120,6 +122,23 @@ def estimate(
     if bill is None:
         return found
     return _with_platform(found, bill, [use for _, use in used], pools)
+
+
+def of_domains(
+    domains: Sequence[Domain],
+    settings: StackSettings,
+    today: date,
+    only: Collection[str] | None = None,
+    prices: Prices | None = None,
+) -> Estimate:
+    """The estimate of what skills cause themselves, without rendering the platform's services.
+
+    Of the domains named in `only`; the others have to be known all the same, since they may call.
+    """
+    wanted = [domain for domain in domains if only is None or domain.name in only]
+    objects = render_domains(domains, settings, only)
+    rendered = Rendered(tuple(cluster_objects(settings)), objects)
+    return estimate(wanted, rendered, settings, today, prices=prices)
 
 
 def _pools(settings: StackSettings, prices: AwsPrices) -> Nodes:

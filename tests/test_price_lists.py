@@ -151,6 +151,8 @@ def test_products_are_told_by_their_attributes(key: str) -> None:
 @pytest.mark.parametrize(
     "attributes",
     [
+        {**aws.ON_DEMAND_LINUX, "instancetype": "m6a.large", "usagetype": "UnusedBox:m6a.large"},
+        {**aws.ON_DEMAND_LINUX, "instancetype": "m6a.large", "usagetype": "BoxUsage:m6a.metal"},
         {"usagetype": "USE1-RegionalNatGateway-Hours"},
         {"usagetype": "PublicIPv4:IdleAddress"},
         {"usagetype": "AmazonEKS-Hours:extendedSupport"},

@@ -182,6 +182,13 @@ def test_by_high_the_budget_counts_whatever_is_declared(repo: Path, aspora: Run)
     assert "+2,000.00 USD a month" in out
 
 
+def test_what_the_budget_will_refuse_is_said_to_whoever_reviews(repo: Path, aspora: Run) -> None:
+    """5,000 a day cost 2,967.66: beyond 2,000."""
+    write(repo / "domains", PETS.replace("executionsPerDay: 450", "executionsPerDay: 5000"))
+    _, out, _ = gate(aspora)
+    assert "pets/vet/advise, models: a month would cost 2967.66, beyond monthlyUSD" in out
+
+
 def test_what_leaves_makes_a_change_cheaper(repo: Path, aspora: Run) -> None:
     shutil.rmtree(repo / "domains/pets")
     code, out, _ = gate(aspora)

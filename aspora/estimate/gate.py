@@ -98,11 +98,11 @@ def _changes(row: DeltaRow) -> tuple[str, ...]:
 
 
 def _reasons(found: CostDelta) -> Iterator[str]:
-    """Why something is not known, of the parts as they will be."""
+    """What is not known or stands for another amount, of the parts as they will be."""
     for row in found.changed:
         for part in row.after or ():
-            if part.missing:
-                yield f"{row.skill}, {part.kind}: {part.missing}"
+            for why in filter(None, (part.missing, part.remark)):
+                yield f"{row.skill}, {part.kind}: {why}"
 
 
 def _text(verdict: Verdict) -> str:
@@ -110,7 +110,7 @@ def _text(verdict: Verdict) -> str:
     if not found.changed:
         return f"no skill's cost changes\n{verdict.words}\n"
     reasons = [f"  {reason}" for reason in _reasons(found)]
-    listed = ["", "Not known:", *reasons] if reasons else []
+    listed = ["", "Not certain:", *reasons] if reasons else []
     table = aligned((COLUMNS, *_rows(verdict)), RIGHT)
     return "\n".join([*table, *listed, "", verdict.words]) + "\n"
 
@@ -120,7 +120,7 @@ def _markdown(verdict: Verdict) -> str:
     if not found.changed:
         return f"No skill's cost changes.\n\n{sentence(verdict.words)}\n"
     reasons = [f"- {sentence(reason)}" for reason in _reasons(found)]
-    listed = ["", "Not known:", "", *reasons] if reasons else []
+    listed = ["", "Not certain:", "", *reasons] if reasons else []
     table = markdown_table((COLUMNS, *_rows(verdict)), RIGHT)
     return "\n".join([f"**{sentence(verdict.words)}**", "", *table, *listed]) + "\n"
 

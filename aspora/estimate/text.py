@@ -18,7 +18,7 @@ def as_text(found: Estimate) -> str:
         "",
         f"{found.stack}: USD a month. Compute, Models and Platform are the expected amounts.",
     ]
-    lines += _section("Not known", missing(found))
+    lines += _section("Not certain", missing(found))
     if found.shared is None:
         lines += ["", "The platform's own cost is not in it."]
     lines += _section("Assumed", (f"{name}: {rule}" for name, rule in RULES.items()))
@@ -50,7 +50,7 @@ def as_markdown(found: Estimate) -> str:
     lines = [*markdown_table((COLUMNS, *rows(found)), RIGHT), ""]
     lines += [f"{found.stack}: USD a month. Compute, Models and Platform are the expected amounts."]
     listed = [f"- {sentence(line)}" for line in missing(found)]
-    lines += ["", "Not known:", "", *listed] if listed else []
+    lines += ["", "Not certain:", "", *listed] if listed else []
     if found.shared is None:
         lines += ["", "The platform's own cost is not in it."]
     lines += ["", "<details><summary>What is assumed, and the prices</summary>", ""]

@@ -13,11 +13,13 @@ from aspora import snapshot
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """USD per million tokens of a call whose prompt has `prompt_tokens` or more."""
+    """USD per million tokens of a call whose prompt has `prompt_tokens` or more: of all of them."""
 
     prompt_tokens: int
     input: float
     output: float
+    cache_read: float | None = None
+    cache_write: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,13 @@ def _price(entry: Mapping[str, Any]) -> ModelPrice:
         entry.get("source"),
         entry.get("asOf"),
         tuple(
-            Tier(int(tier["promptTokens"]), float(tier["input"]), float(tier["output"]))
+            Tier(
+                int(tier["promptTokens"]),
+                float(tier["input"]),
+                float(tier["output"]),
+                _float(tier.get("cacheRead")),
+                _float(tier.get("cacheWrite")),
+            )
             for tier in entry.get("tiers", ())
         ),
     )

@@ -11,10 +11,12 @@ import pytest
 
 from aspora import names
 from aspora.gateways.model import litellm
-from aspora.gateways.model.plan import Team, plan, routes, unusable
+from aspora.gateways.model.litellm import deployment
+from aspora.gateways.model.plan import Model, Team, plan, routes, unusable
 from aspora.gateways.program import digest
 from aspora.models import Domain
 from aspora.named_secrets import named_secrets
+from aspora.prices import ModelPrice, Tier
 from aspora.render import render
 from aspora.render.services import service_objects
 from aspora.resolve import workloads
@@ -74,9 +76,43 @@ def test_what_one_call_can_cost_is_bounded() -> None:
     price = sonnet.price
     assert price.max_input_tokens
     assert price.max_output_tokens
-    worst = Decimal(str(price.cache_write)) * price.max_input_tokens
-    worst += Decimal(str(price.output)) * price.max_output_tokens
-    assert sonnet.max_request_usd == worst / 1_000_000
+    # A prompt of 200,000 tokens, all written to the cache, is dearer than a short one: 7.50 and
+    # 22.50 USD a million tokens instead of 3.75 and 15. 0.2 * 7.50 + 0.064 * 22.50 = 2.94.
+    assert (price.max_input_tokens, price.max_output_tokens) == (200_000, 64_000)
+    assert sonnet.max_request_usd == Decimal("2.94")
+
+
+def test_a_long_prompt_is_reserved_at_its_own_price() -> None:
+    price = ModelPrice(
+        1, 5, 0.1, 1.25, 300_000, 10_000, tiers=(Tier(100_000, 2, 7.5), Tier(200_000, 3, 9, 0.3, 4))
+    )
+    info = deployment(teams()[0], Model("m", "r", price))["model_info"]
+    assert [step["range"] for step in info["tiered_pricing"]] == [
+        [0, 99_999],
+        [99_999, 199_999],
+        [199_999, 300_000],
+    ]
+    assert [step["input_cost_per_token"] for step in info["tiered_pricing"]] == [1e-6, 2e-6, 3e-6]
+    assert [step["output_cost_per_token"] for step in info["tiered_pricing"]] == [
+        5e-6,
+        7.5e-6,
+        9e-6,
+    ]
+    assert "cache_read_input_token_cost" not in info["tiered_pricing"][1]
+    assert info["tiered_pricing"][2]["cache_creation_input_token_cost"] == 4e-6
+    assert info["input_cost_per_token"] == 1e-6
+    # 0.3 * 4 + 0.01 * 9
+    assert Model("m", "r", price).max_request_usd == Decimal("1.29")
+
+
+def test_a_tier_that_no_prompt_can_reach_costs_nothing() -> None:
+    price = ModelPrice(1, 5, None, None, 100_000, 10_000, tiers=(Tier(200_000, 9, 9),))
+    assert Model("m", "r", price).max_request_usd == Decimal("0.15")
+
+
+def test_a_model_of_one_price_has_no_tiers() -> None:
+    info = deployment(teams()[0], Model("m", "r", ModelPrice(1, 5, None, None, 10, 10)))
+    assert "tiered_pricing" not in info["model_info"]
 
 
 @pytest.mark.parametrize(

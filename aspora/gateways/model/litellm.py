@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from aspora.gateways.model.plan import Key, Model, Team
+from aspora.prices import ModelPrice, Tier
 from aspora.stack import OPENROUTER
 
 API_BASE = f"http://{OPENROUTER}/api/v1"
@@ -73,15 +74,12 @@ def deployment(team: Team, model: Model) -> Json:
     price = model.price
     info: Json = {
         "mode": "chat",
-        "input_cost_per_token": per_token(price.input),
-        "output_cost_per_token": per_token(price.output),
+        **rates(price),
         "max_input_tokens": price.max_input_tokens,
         "max_output_tokens": price.max_output_tokens,
     }
-    if price.cache_read is not None:
-        info["cache_read_input_token_cost"] = per_token(price.cache_read)
-    if price.cache_write is not None:
-        info["cache_creation_input_token_cost"] = per_token(price.cache_write)
+    if price.tiers:
+        info["tiered_pricing"] = tiers(price)
     return {
         "model_name": public_name(team.name, model.name),
         "litellm_params": {
@@ -94,6 +92,32 @@ def deployment(team: Team, model: Model) -> Json:
         },
         "model_info": info,
     }
+
+
+def rates(price: ModelPrice | Tier) -> Json:
+    """USD a token, in LiteLLM's words."""
+    found = {
+        "input_cost_per_token": per_token(price.input),
+        "output_cost_per_token": per_token(price.output),
+    }
+    if price.cache_read is not None:
+        found["cache_read_input_token_cost"] = per_token(price.cache_read)
+    if price.cache_write is not None:
+        found["cache_creation_input_token_cost"] = per_token(price.cache_write)
+    return found
+
+
+def tiers(price: ModelPrice) -> list[Json]:
+    """Prices by the prompt's length. LiteLLM has names with a length in them as well, but what it
+    reserves for a call follows this table alone (budget_reservation.py of 1.109.1). A range is
+    without its first number and with its last."""
+    steps: list[ModelPrice | Tier] = [price, *price.tiers]
+    starts = [0, *(tier.prompt_tokens - 1 for tier in price.tiers)]
+    ends = [*starts[1:], max(price.max_input_tokens or 0, starts[-1] + 1)]
+    return [
+        {"range": [start, end], **rates(step)}
+        for start, end, step in zip(starts, ends, steps, strict=True)
+    ]
 
 
 def team_state(team: Team) -> Json:

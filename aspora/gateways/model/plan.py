@@ -17,7 +17,7 @@ from typing import Any
 
 from aspora.models import Domain
 from aspora.named_secrets import model_gateway_key, openrouter_key
-from aspora.prices import ModelPrice, model_prices
+from aspora.prices import ModelPrice, Tier, model_prices
 from aspora.resolve import Workload, workloads
 from aspora.stack import StackSettings
 
@@ -42,12 +42,14 @@ class Model:
     @property
     def max_request_usd(self) -> Decimal:
         """The most that a single call can cost: the longest input, never read from a cache, and
-        the longest output."""
+        the longest output, at the prices that a prompt of that length has."""
         longest = self.price.max_input_tokens or 0
         answer = self.price.max_output_tokens or 0
-        worst = max(self.price.input, self.price.cache_write or 0)
-        amount = Decimal(str(worst)) * longest + Decimal(str(self.price.output)) * answer
-        return amount / 1_000_000
+        rates: list[ModelPrice | Tier] = [self.price]
+        rates += [tier for tier in self.price.tiers if tier.prompt_tokens <= longest]
+        worst = max(max(rate.input, rate.cache_write or 0) for rate in rates)
+        written = max(rate.output for rate in rates)
+        return (Decimal(str(worst)) * longest + Decimal(str(written)) * answer) / 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

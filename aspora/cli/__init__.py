@@ -35,6 +35,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "estimate-cost": ("local.estimate_commands:estimate_cost", "Say what a change will cost."),
     "prices": ("local.price_commands:prices", "Refresh the prices that estimates rest on."),
     "check": ("local.check_commands:check", "Check a stack against our rules and checkov's."),
+    "isolation": (
+        "local.isolation_commands:isolation",
+        "Prove that no domain reaches another but as declared.",
+    ),
     "doctor": ("local.commands:doctor", "Look whether this machine has what is needed."),
     "gateway": ("local.gateway_commands:gateway", "Keep the model gateway's teams and keys."),
     "prompts": ("local.prompt_commands:prompts", "Keep Langfuse's prompts those of the files."),

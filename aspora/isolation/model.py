@@ -95,8 +95,8 @@ class Crossing:
 class Finding:
     """Something that breaks the proof, and the objects to look at.
 
-    crossing: a path between domains that nobody declared. outside: a way out of the cluster that
-    the domain's file does not name. one side: still closed, but by one of two locks only. rights:
+    crossing: a path between domains that nobody declared. outside: another way out of a domain, or
+    into it, that nothing promises. one side: still closed, but by one of two locks only. rights:
     more than a team or service is promised. closed: declared and not possible. unread: an object
     the proof cannot judge.
     """

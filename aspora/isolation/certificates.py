@@ -1,0 +1,61 @@
+"""Certificates: an identity is what a gateway goes by, so nobody may ask for somebody else's."""
+
+from __future__ import annotations
+
+from aspora.isolation.given import Given, Object, ref, space
+from aspora.isolation.model import Crossing
+from aspora.isolation.notes import Noted
+
+_SPIFFE = "spiffe://cluster.local/ns/"
+AUTHORITY = ("cert-manager", "aspora-agents-root")
+"""The one certificate that may sign others."""
+
+
+def hold(given: Given, noted: Noted) -> None:
+    """Each certificate names its own namespace."""
+    for obj in given.kind("Certificate"):
+        here, spec, by = space(obj), obj["spec"], [ref(obj)]
+        if spec.get("isCA") and (here, obj["metadata"]["name"]) != AUTHORITY:
+            noted.note("rights", ref(obj), "may sign {}", ["certificates of anybody"], by)
+        for uri in spec.get("uris") or ():
+            if not uri.startswith(f"{_SPIFFE}{here}/sa/"):
+                _foreign(given, obj, uri, noted)
+        for name in _dns_names(obj):
+            if here in given.domains and not _own(name, here):
+                _foreign(given, obj, name, noted)
+
+
+def _dns_names(obj: Object) -> list[str]:
+    spec = obj["spec"]
+    common = [spec["commonName"]] if "commonName" in spec else []
+    return [*(spec.get("dnsNames") or ()), *common]
+
+
+def _own(name: str, namespace: str) -> bool:
+    ends = (f".{namespace}.svc", f".{namespace}.svc.cluster.local")
+    return name.endswith(ends) and "*" not in name
+
+
+def _foreign(given: Given, obj: Object, name: str, noted: Noted) -> None:
+    here = given.domains.get(space(obj))
+    there = given.domains.get(name.removeprefix(_SPIFFE).partition("/")[0])
+    kind = "crossing" if here and there and here != there else "rights"
+    if here and there and kind == "crossing":
+        noted.crossings.add(
+            Crossing(
+                here,
+                there,
+                "network",
+                ref(obj),
+                name,
+                f"{ref(obj)} is a certificate of {name}",
+                declared=False,
+                why="no domain has another's identity",
+                by=(ref(obj),),
+            )
+        )
+        noted.note("crossing", ref(obj), "is a certificate of {}", [name], [ref(obj)])
+    else:
+        noted.note(
+            "rights", ref(obj), "is a certificate of {}, not of its namespace", [name], [ref(obj)]
+        )

@@ -1,0 +1,193 @@
+"""What is promised, written down a second time: by hand, from the design, in few lines.
+
+The code that writes the policies has tables of its own, which this module does not read. Where the
+two differ, one of them is wrong, and the proof says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aspora.isolation.given import Declared, Networks, Skill
+
+PortRange = tuple[str, int, int]
+"""Protocol, first port, last port."""
+Ports = frozenset[PortRange]
+
+
+def tcp(*ports: int) -> Ports:
+    """TCP on each of `ports`."""
+    return frozenset(("TCP", port, port) for port in ports)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Pods of the platform by one label, with the ports that are promised."""
+
+    namespace: str
+    label: tuple[str, str]
+    ports: Ports
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.namespace}/{self.label[1]}"
+
+    def is_pod(self, namespace: str, labels: Mapping[str, str]) -> bool:
+        """Whether a pod of that namespace and labels is one of it."""
+        key, value = self.label
+        return namespace == self.namespace and labels.get(key) == value
+
+
+DNS: Final = Service("kube-system", ("k8s-app", "kube-dns"), frozenset({("UDP", 53, 53)}) | tcp(53))
+MODELS: Final = Service("aspora-platform", ("app", "model-gateway"), tcp(8443))
+TOOLS: Final = Service("aspora-platform", ("app", "tool-gateway"), tcp(8443))
+INGRESS: Final = Service("aspora-platform", ("app", "aspora-gateway"), tcp(8443))
+EGRESS: Final = Service("istio-egress", ("istio", "egressgateway"), tcp(8443))
+COLLECTOR: Final = Service("aspora-observability", ("app", "otel-collector"), tcp(4318))
+ISTIOD: Final = Service("istio-system", ("app", "istiod"), tcp(15012))
+PROMETHEUS: Final = Service(
+    "aspora-observability", ("app.kubernetes.io/name", "prometheus"), tcp(8081)
+)
+ROUTER: Final = Service("agent-sandbox-system", ("app", "sandbox-router"), tcp(8080))
+EXECUTE: Final = tcp(8080)
+
+GATEWAYS: Final = (INGRESS, MODELS, TOOLS, EGRESS)
+"""What passes on what it gets. Everything else is taken to end the connections that it accepts."""
+OPEN_TO_AGENTS: Final = (DNS, MODELS, TOOLS, INGRESS, EGRESS, COLLECTOR, ISTIOD)
+"""Platform services that admit any domain's pods by NetworkPolicy; what they then allow,
+certificates and keys decide."""
+POD_IDENTITY: Final = "169.254.170.23/32"
+MODEL_HOSTS: Final = (("openrouter.ai", 443),)
+"""Where the model gateway may send prompts."""
+TO_THE_INTERNET: Final[tuple[tuple[str, str, str], ...]] = (
+    ("kube-system", "app.kubernetes.io/name", "karpenter"),
+    ("kube-system", "app.kubernetes.io/name", "aws-ebs-csi-driver"),
+    ("kube-system", "app.kubernetes.io/name", "aws-load-balancer-controller"),
+    ("aspora-observability", "aspora.io/service", "opencost"),
+    ("aspora-observability", "app.kubernetes.io/name", "alertmanager"),
+    ("istio-system", "app", "istiod"),
+    ("istio-egress", "istio", "egressgateway"),
+    ("cert-manager", "", ""),
+    ("external-dns", "", ""),
+    ("argocd", "", ""),
+)
+"""Who may open connections to public addresses: (namespace, label, value), every pod of a namespace
+where the label is empty. No agent may."""
+
+TEAM_RIGHTS: Final[Mapping[tuple[str, str], frozenset[str]]] = {
+    **{
+        (group, name): frozenset({"get", "list", "create", "update", "patch", "delete"})
+        for group, name in (("apps", "deployments"), ("batch", "cronjobs"), ("batch", "jobs"))
+    },
+    ("", "pods"): frozenset({"get", "list", "watch"}),
+    ("", "pods/log"): frozenset({"get", "list", "watch"}),
+    ("", "configmaps"): frozenset({"get", "list"}),
+}
+"""What a team may do in its own namespace, by (API group, resource): the brief's verbs."""
+NOT_THERE: Final = frozenset(
+    {("apps", "cronjobs"), ("apps", "jobs"), ("batch", "deployments")},
+)
+"""What the brief's rule names besides, two groups by three resources: Kubernetes has none of it."""
+
+NEVER: Final[tuple[tuple[str, str], ...]] = (
+    ("", "secrets"),
+    ("", "pods/exec"),
+    ("", "pods/attach"),
+    ("", "pods/portforward"),
+    ("", "pods/ephemeralcontainers"),
+    ("", "serviceaccounts/token"),
+    ("", "nodes/proxy"),
+)
+"""What nobody but Kubernetes and the charts' own controllers may touch, with whatever verb."""
+READING: Final = frozenset({"get", "list", "watch"})
+_SANDBOXES: Final = ("sandboxclaims", "sandboxtemplates", "sandboxwarmpools")
+PLATFORM_WRITES: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
+    "Group aspora-preview": frozenset(),
+    "ServiceAccount agent-sandbox-system/agent-sandbox-controller": frozenset(
+        {
+            *(("", name) for name in ("persistentvolumeclaims", "pods", "services", "events")),
+            ("events.k8s.io", "events"),
+            ("coordination.k8s.io", "leases"),
+            ("networking.k8s.io", "networkpolicies"),
+            *(("agents.x-k8s.io", f"sandboxes{part}") for part in ("", "/finalizers", "/status")),
+            *(
+                ("extensions.agents.x-k8s.io", f"{name}{part}")
+                for name in _SANDBOXES
+                for part in ("", "/finalizers", "/status")
+            ),
+        }
+    ),
+}
+"""Who of the platform has rights in domains' namespaces, and what they may change there, by
+(API group, resource); they may read what NEVER does not name."""
+
+AGENT_ACTIONS: Final = frozenset(
+    {
+        *(f"s3:{name}" for name in ("GetObject", "PutObject", "DeleteObject")),
+        *("s3:AbortMultipartUpload", "s3:ListBucket", "kms:Decrypt", "kms:GenerateDataKey"),
+        *("rds-db:connect", "elasticache:Connect"),
+    }
+)
+"""What a pod of a domain may do on AWS; on what, its prefix and names decide."""
+READER_ACTIONS: Final = frozenset(
+    {"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "kms:Decrypt"}
+)
+"""What the reader of a domain's secrets may do."""
+TEAM_ACTIONS: Final = frozenset({"eks:DescribeCluster"})
+READER: Final = "secret-reader"
+PLATFORM: Final = "platform"
+"""The owner of what belongs to no domain: in prefixes, secret names and tags."""
+PLATFORM_READS: Final[Mapping[str, tuple[str, ...]]] = {
+    "aspora-platform/model-gateway-secrets": (
+        "secret aspora/*/*/openrouter",
+        "secret aspora/*/*/openrouter-*",
+        "secret aspora/*/*/model-gateway/*",
+    ),
+    "aspora-observability/otel-gateway": ("bucket *-raw-logs/*",),
+}
+"""What platform identities have of every domain: the keys to models, and logs as they come in,
+which are written and never read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One thing that a workload needs and may have: a service, or address ranges."""
+
+    to: Service | tuple[str, ...]
+    ports: Ports
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return self.to.title if isinstance(self.to, Service) else ", ".join(self.to)
+
+
+def out_of_agent(skill: Skill, domain: Declared, networks: Networks) -> Iterator[Promise]:
+    """Whom a skill's pods may call, and each of them they can."""
+    services = [DNS, MODELS, COLLECTOR]
+    if skill.tools:
+        services.append(TOOLS)
+    if skill.calls:
+        services.append(INGRESS)
+    if domain.egress:
+        services.append(EGRESS)
+    if domain.sidecars:
+        services.append(ISTIOD)
+    for service in services:
+        yield Promise(service, service.ports)
+    yield Promise((POD_IDENTITY,), tcp(80))
+    yield Promise(networks.endpoints, tcp(443))
+    if skill.database:
+        yield Promise(networks.databases, tcp(5432, 6379))
+
+
+def into_agent(skill: Skill) -> Iterator[Promise]:
+    """Who may call a skill's pods, and can."""
+    yield Promise(PROMETHEUS, PROMETHEUS.ports)
+    if skill.kind == "service":
+        yield Promise(INGRESS, EXECUTE)
+    if skill.kind == "sessions":
+        yield Promise(ROUTER, EXECUTE)

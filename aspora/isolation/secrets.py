@@ -1,0 +1,143 @@
+"""External Secrets: which named secret each namespace takes, through which store.
+
+A secret's name says whose it is: `aspora/<stack>/<owner>/…`. What a store may read at all is AWS's
+to say, and `cloud` looks at it; here it is what the objects ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aspora.isolation.given import Given, Object, ref, space
+from aspora.isolation.model import Access, Crossing
+from aspora.isolation.notes import Noted
+from aspora.isolation.patterns import fits
+from aspora.isolation.promises import PLATFORM, PLATFORM_READS
+
+_OPEN = "*"
+
+
+def owner_of(secret: str) -> str:
+    """Whose a named secret is; "*" when the name does not say."""
+    parts = secret.split("/")
+    whole = len(parts) > 3 and parts[0] == "aspora" and not any(mark in secret for mark in "*?")
+    return parts[2] if whole else _OPEN
+
+
+def hold(given: Given, noted: Noted) -> None:
+    """Look at every store and everything that is read through one."""
+    stores = {(space(obj), obj["metadata"]["name"]): obj for obj in given.kind("SecretStore")}
+    for store in stores.values():
+        _store(store, noted)
+    for obj in given.kind("ExternalSecret"):
+        account = _through(obj, stores, noted)
+        for name in _names(obj, noted):
+            _read(given, obj, account, name, noted)
+
+
+def account_of(store: Object) -> str:
+    """The ServiceAccount, `namespace/name`, whose role a store takes; empty when it takes none."""
+    aws = (store["spec"].get("provider") or {}).get("aws") or {}
+    found = ((aws.get("auth") or {}).get("jwt") or {}).get("serviceAccountRef") or {}
+    return f"{found.get('namespace', space(store))}/{found['name']}" if "name" in found else ""
+
+
+def _store(store: Object, noted: Noted) -> None:
+    """Of its own namespace's ServiceAccount, for Secrets Manager, taking no further role."""
+    provider = store["spec"].get("provider") or {}
+    aws = provider.get("aws") or {}
+    name, by = ref(store), [ref(store)]
+    if set(provider) != {"aws"} or aws.get("service") != "SecretsManager":
+        noted.note("unread", name, "reads from {}", sorted(provider) or ["nowhere"], by)
+    account = account_of(store)
+    if not account:
+        noted.note(
+            "rights",
+            name,
+            "takes {}, not the rights of a ServiceAccount",
+            ["the operator's rights"],
+            by,
+        )
+    elif not account.startswith(f"{space(store)}/"):
+        noted.note("rights", name, "takes the rights of {}, of another namespace", [account], by)
+    for key in ("role", "additionalRoles"):
+        if key in aws:
+            noted.note("rights", name, "takes the further role {}", [str(aws[key])], by)
+
+
+def _through(obj: Object, stores: dict[tuple[str, str], Object], noted: Noted) -> str:
+    wanted = obj["spec"].get("secretStoreRef") or {}
+    if wanted.get("kind", "SecretStore") != "SecretStore":
+        noted.note(
+            "rights",
+            ref(obj),
+            "reads through {}, of the whole cluster",
+            [str(wanted["kind"])],
+            [ref(obj)],
+        )
+        return ""
+    store = stores.get((space(obj), wanted.get("name", "")))
+    if store is None:
+        noted.note(
+            "closed",
+            ref(obj),
+            "reads through {}, which is not there",
+            [str(wanted.get("name"))],
+            [ref(obj)],
+        )
+        return ""
+    return account_of(store)
+
+
+def _names(obj: Object, noted: Noted) -> Iterator[str]:
+    spec = obj["spec"]
+    for entry in spec.get("data") or ():
+        yield entry["remoteRef"]["key"]
+    for entry in spec.get("dataFrom") or ():
+        if "extract" in entry:
+            yield entry["extract"]["key"]
+        if "find" in entry:
+            yield f"{(entry['find'].get('path') or '').rstrip('/')}/*"
+    entries = (*(spec.get("data") or ()), *(spec.get("dataFrom") or ()))
+    if any("sourceRef" in entry for entry in entries):
+        noted.note(
+            "unread", ref(obj), "reads from {}", ["another source than its store"], [ref(obj)]
+        )
+
+
+def _read(given: Given, obj: Object, account: str, name: str, noted: Noted) -> None:
+    here, owner, by = given.domains.get(space(obj)), owner_of(name), ref(obj)
+    noted.accesses.add(
+        Access(
+            f"ExternalSecret {space(obj)}",
+            "secret",
+            ("read",),
+            f"secret {name}",
+            here,
+            owner,
+            (by,),
+        )
+    )
+    if owner == (here or PLATFORM):
+        return
+    if here is None:
+        allowed = PLATFORM_READS.get(account, ())
+        if not any(fits(one, f"secret {name}") for one in allowed):
+            noted.note("rights", by, "reads {}, which nothing promises", [name], [by])
+        return
+    noted.note("crossing", by, "reads {}, of another owner", [name], [by])
+    for other in given.declared_by_name if owner == _OPEN else (owner,):
+        if other != here and other in given.declared_by_name:
+            noted.crossings.add(
+                Crossing(
+                    here,
+                    other,
+                    "secret",
+                    by,
+                    name,
+                    f"{by} reads {name}",
+                    declared=False,
+                    why="no domain reads another's secrets",
+                    by=(by,),
+                )
+            )

@@ -1,0 +1,142 @@
+"""Policies of AWS's own resources: the second lock, behind what each role may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aspora.isolation.given import Given, Resource
+from aspora.isolation.notes import Noted
+from aspora.isolation.owners import actions_of, resources_of
+from aspora.isolation.patterns import overlap
+from aspora.isolation.promises import PLATFORM
+from aspora.isolation.roles import Statement, condition, many, statements
+
+TAG = "aws:PrincipalTag/domain"
+OBJECTS = frozenset({"s3:GetObject", "s3:PutObject", "s3:DeleteObject"})
+OUT_OF_BOUNDS = (
+    *("iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:UpdateAssumeRolePolicy"),
+    *("iam:CreatePolicyVersion", "iam:DeleteRolePermissionsBoundary", "iam:CreateUser"),
+    *("organizations:LeaveOrganization", "account:CloseAccount"),
+)
+"""What no role of the stack may do, whatever its own policy says."""
+_PUBLIC = ("prod-", "al2023-repos-")
+"""Buckets of AWS that hold layers of images and packages of nodes: read by anybody, by name."""
+
+
+class Shields:
+    """Policies of buckets, keys, endpoints, and the boundary of all roles."""
+
+    def __init__(self, given: Given, noted: Noted) -> None:
+        self._given = given
+        self._noted = noted
+        self._stopped: dict[str, frozenset[str]] = {}
+        for policy in given.resources("aws:s3/bucketPolicy:BucketPolicy"):
+            bucket = str(policy.inputs["bucket"]).removesuffix("-id")
+            found = [one for one in statements(policy.inputs["policy"]) if _by_domain(one, bucket)]
+            stopped = {action for one in found for action in actions_of(one)}
+            self._stopped[bucket] = frozenset(stopped)
+
+    def stop(self, name: str, action: str) -> bool:
+        """Whether the policy of the bucket in `bucket <name>/…` refuses others' objects."""
+        bucket = name.removeprefix("bucket ").partition("/")[0]
+        return action in self._stopped.get(bucket, ())
+
+    def hold(self) -> None:
+        """Look at each of them."""
+        self._buckets()
+        for kind in ("aws:s3/bucketPolicy:BucketPolicy", "aws:kms/key:Key"):
+            for resource in self._given.resources(kind):
+                self._outsiders(resource)
+        for endpoint in self._given.resources("aws:ec2/vpcEndpoint:VpcEndpoint"):
+            self._endpoint(endpoint)
+        for policy in self._given.resources("aws:iam/policy:Policy"):
+            self._boundary(policy)
+
+    def _buckets(self) -> None:
+        """Every bucket that a role of a domain has a prefix of refuses the others' prefixes."""
+        used = {
+            arn.removeprefix("arn:aws:s3:::").partition("/")[0]
+            for policy in self._given.resources("aws:iam/rolePolicy:RolePolicy")
+            for one in statements(policy.inputs["policy"])
+            for arn in resources_of(one)
+            if arn.startswith("arn:aws:s3:::")
+            and arn.removeprefix("arn:aws:s3:::").partition("/")[2].partition("/")[0]
+            in self._given.declared_by_name
+        }
+        for bucket in sorted(used | {name for name, found in self._stopped.items() if found}):
+            lacking = OBJECTS - self._stopped.get(bucket, frozenset())
+            if lacking and bucket in used:
+                ref = f"BucketPolicy {bucket}"
+                what = "does not keep domains below their prefixes for {}"
+                self._noted.note("one side", ref, what, lacking, [ref])
+
+    def _outsiders(self, resource: Resource) -> None:
+        ref = f"{resource.type.rpartition(':')[2]} {resource.name}"
+        for one in statements(resource.inputs.get("policy")):
+            if one.get("Effect") == "Allow" and not _of_the_account(one):
+                whom = str(one.get("Principal"))[:80]
+                self._noted.note("outside", ref, "lets {} in", [whom], [ref])
+
+    def _endpoint(self, resource: Resource) -> None:
+        """Nothing goes through an endpoint to another account: a way for data to leave."""
+        ref = f"VpcEndpoint {resource.name}"
+        document = resource.inputs.get("policy")
+        found = statements(document) if document else [{"Effect": "Allow", "Action": "*"}]
+        for one in found:
+            if one.get("Effect") == "Allow" and not _stays(one):
+                self._noted.note(
+                    "outside", ref, "lets {} through to any account", actions_of(one), [ref]
+                )
+
+    def _boundary(self, resource: Resource) -> None:
+        ref = f"IAM policy {resource.name}"
+        for one in statements(resource.inputs["policy"]):
+            if one.get("Effect") != "Allow":
+                continue
+            beyond = [action for action in OUT_OF_BOUNDS if _gives(one, action)]
+            if beyond:
+                self._noted.note("one side", ref, "as a boundary, leaves {} open", beyond, [ref])
+
+
+def _by_domain(statement: Statement, bucket: str) -> bool:
+    """Whether a statement refuses a role tagged with a domain what lies beyond its prefix."""
+    wanted: Mapping[str, Any] = {
+        "Null": {TAG: "false"},
+        "StringNotEquals": {TAG: PLATFORM},
+    }
+    return (
+        statement.get("Effect") == "Deny"
+        and statement.get("Principal") == "*"
+        and list(many(statement.get("NotResource"))) == [f"arn:aws:s3:::{bucket}/${{{TAG}}}/*"]
+        and statement.get("Condition") == wanted
+    )
+
+
+def _of_the_account(statement: Statement) -> bool:
+    """The account's own IAM, or a service of AWS for this account's resources."""
+    principal = statement.get("Principal")
+    if not isinstance(principal, Mapping):
+        return False
+    if "Service" in principal:
+        return "Condition" in statement
+    found = many(principal.get("AWS"))
+    return bool(found) and all(one.endswith(":root") for one in found)
+
+
+def _stays(statement: Statement) -> bool:
+    own = ("aws:PrincipalAccount", "aws:ResourceAccount")
+    if any(condition(statement, key, "StringEquals") for key in own):
+        return True
+    if set(actions_of(statement)) == {"sts:AssumeRoleWithWebIdentity"}:
+        return True  # a token is exchanged before there is a principal
+    public = [
+        arn.removeprefix("arn:aws:s3:::").startswith(_PUBLIC) for arn in resources_of(statement)
+    ]
+    return all(public) and set(actions_of(statement)) == {"s3:GetObject"}
+
+
+def _gives(statement: Statement, action: str) -> bool:
+    if "NotAction" in statement:
+        return not any(overlap(one, action) for one in many(statement["NotAction"]))
+    return any(overlap(one, action) for one in actions_of(statement))

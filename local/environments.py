@@ -91,6 +91,13 @@ PHOENIX = Program(
 ZIZMOR = Program(
     "zizmor", "zizmor", 0.1, "__import__('importlib.metadata').metadata.version('zizmor')"
 )
+NCA = Program(
+    "nca",
+    "network-config-analyzer",
+    0.1,
+    "__import__('importlib.metadata').metadata.version('network-config-analyzer')",
+)
+"""Says what NetworkPolicies allow, for tests: a second opinion beside aspora/isolation."""
 
 
 def python_of(program: Program, paths: Paths, progress: Progress, env: Mapping[str, str]) -> Path:

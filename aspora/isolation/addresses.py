@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import IPv4Network, ip_network
 from typing import Any
 
@@ -35,15 +35,9 @@ class Block:
         """As a workload's name: `0.0.0.0/0 without 10.0.0.0/8`."""
         return f"{self.cidr} without {', '.join(self.besides)}" if self.besides else self.cidr
 
-    def holds(self, ranges: Iterable[Address]) -> bool:
+    def holds(self, ranges: tuple[Address, ...]) -> bool:
         """Whether an address of `ranges` may be in it."""
-        mine = _network(self.cidr)
-        without = [_network(one) for one in self.besides]
-        return any(
-            mine.overlaps(one) and not any(_within(one, hole) for hole in without)
-            for one in ranges
-            if one.version == mine.version
-        )
+        return _holds(self, ranges)
 
     def within(self, other: str) -> bool:
         """Whether all of it lies in `other`."""
@@ -64,6 +58,18 @@ def _network(cidr: str) -> Address:
     return ip_network(cidr, strict=False)
 
 
+@lru_cache(maxsize=65536)
+def _holds(block: Block, ranges: tuple[Address, ...]) -> bool:
+    mine = _network(block.cidr)
+    without = [_network(one) for one in block.besides]
+    return any(
+        mine.overlaps(one) and not any(_within(one, hole) for hole in without)
+        for one in ranges
+        if one.version == mine.version
+    )
+
+
+@lru_cache(maxsize=65536)
 def _within(one: Address, other: Address) -> bool:
     if isinstance(one, IPv4Network):
         return isinstance(other, IPv4Network) and one.subnet_of(other)
@@ -82,6 +88,7 @@ def _range(port: Mapping[str, Any]) -> tuple[str, int, int]:
     return protocol, first, port.get("endPort") or first
 
 
+@lru_cache(maxsize=65536)
 def common(one: Ports, other: Ports) -> Ports:
     """Ports that are in both."""
     if other in (one, ALL_PORTS):
@@ -94,6 +101,7 @@ def common(one: Ports, other: Ports) -> Ports:
     )
 
 
+@lru_cache(maxsize=65536)
 def covered(ports: Ports, by: Ports) -> bool:
     """Whether each of `ports` is in `by`."""
     return all(

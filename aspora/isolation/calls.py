@@ -9,10 +9,10 @@ that NetworkPolicies and the gateway's certificates would let in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from aspora.isolation.given import Declared, Given, Skill
-from aspora.isolation.mesh import Call, Mesh
+from aspora.isolation.given import Declared, Given, Skill, ref
+from aspora.isolation.mesh import Call, Mesh, Route
 from aspora.isolation.model import Crossing, FindingKind, Reach
 from aspora.isolation.network import Network
 from aspora.isolation.notes import Noted
@@ -22,6 +22,15 @@ from aspora.isolation.promises import EGRESS, INGRESS, MODEL_HOSTS, MODELS, TOOL
 from aspora.isolation.tools import ToolGrant, model_keys, tool_gateway
 
 Hosts = frozenset[tuple[str, int]]
+OUTSIDE: Mapping[str, Callable[[Sequence[str] | None], bool]] = {
+    "hosts": lambda found: bool(found) and not any("*" in one for one in found or ()),
+    "ports": lambda found: list(map(str, found or ())) == ["443"],
+    "methods": lambda found: list(found or ()) == ["POST"],
+    "paths": lambda found: bool(found) and all(one.startswith("/execute/") for one in found or ()),
+}
+"""What a rule for people outside has to say of their requests."""
+BY_HOST, BY_PATH = ("hosts", "ports"), ("methods", "paths")
+"""What a rule for workloads has to name, at the way out and at the way to agents."""
 
 
 class Calls:
@@ -40,6 +49,9 @@ class Calls:
 
     def hold(self) -> None:
         """Look at routes, tools, models and doors."""
+        self._ways()
+        self._outside()
+        self._guards()
         self._routes()
         self._platform()
         self._used_tools()
@@ -258,6 +270,9 @@ class Calls:
             service = next((one for one in (INGRESS, EGRESS) if _is(door.pods, one)), None)
             if service is None or not any(first == door.port for _, first, _ in service.ports):
                 continue
+            if any("*" in host for host in door.hosts):
+                what = "takes requests for {} at the door of agents"
+                self._noted.note("one side", door.pods.id, what, ["every host"], [door.by])
             for pods in self._agents:
                 skill = self._skill(pods)
                 domain = self._given.declared_by_name.get(pods.domain or "")
@@ -270,9 +285,68 @@ class Calls:
                         [pods.id],
                         [door.by],
                     )
-        for pods, rule in self._mesh.token_rules():
-            if not all(literal(issuer).startswith("https://") for issuer in rule.tokens):
-                self._noted.note("rights", pods.id, "takes tokens of {}", rule.tokens, [rule.by])
+
+    def _ways(self) -> None:
+        """A domain's routes lead to its own pods, and each of its services has one."""
+        led: set[tuple[str, str]] = set()
+        for route in self._mesh.routes:
+            for host, _ in route.destinations:
+                there = host.split(".")[1] if host.count(".") > 1 else ""
+                led.add((route.path, there))
+                home = self._given.domains.get(route.namespace)
+                if home and there != route.namespace:
+                    self._led_astray(home, route, host)
+        for namespace, _, skill in self._given.running:
+            if skill.kind == "service" and (f"/execute/{skill.id}", namespace) not in led:
+                self._noted.note("closed", skill.id, "has {}", ["no route"], ())
+
+    def _led_astray(self, home: str, route: Route, host: str) -> None:
+        there = self._given.domains.get(host.split(".")[1] if host.count(".") > 1 else "")
+        what = f"leads requests for {route.path} to {{}}"
+        self._noted.note("crossing", route.by, what, [host], [route.by])
+        if there:
+            self._noted.crossings.add(
+                Crossing(
+                    home,
+                    there,
+                    "call",
+                    route.by,
+                    host,
+                    f"{route.by} leads {route.path} to {host}",
+                    declared=False,
+                    why="a domain's route leads to its own pods",
+                    by=(route.by,),
+                )
+            )
+
+    def _guards(self) -> None:
+        """A rule for workloads says which requests it is about, whatever routes there are."""
+        for pods, rule in self._mesh.workload_rules():
+            asked = BY_HOST if _is(pods, EGRESS) else BY_PATH
+            for operation in rule.operations:
+                for name in asked:
+                    found = operation.get(name)
+                    if not found or any("*" in one for one in found):
+                        whose = ", ".join(rule.principals or ("anybody",))
+                        what = f"has a rule for any {{}} of {whose}"
+                        self._noted.note("one side", pods.id, what, [name], [rule.by])
+
+    def _outside(self) -> None:
+        """People outside come with a token, to the public door, to execute skills."""
+        rules = list(self._mesh.token_rules())
+        for pods, rule in rules:
+            loose = [one for one in rule.tokens if not literal(one).startswith("https://")]
+            for operation in rule.operations:
+                loose += [name for name, fine in OUTSIDE.items() if not fine(operation.get(name))]
+            for what in loose:
+                self._noted.note(
+                    "rights", pods.id, "lets people outside in by any {}", [what], [rule.by]
+                )
+        for obj in self._given.kind("RequestAuthentication"):
+            if not rules:
+                self._noted.note(
+                    "closed", ref(obj), "checks tokens, and {} takes any", ["no rule"], []
+                )
 
 
 def _needs(service: Service, skill: Skill | None, domain: Declared | None) -> bool:

@@ -9,6 +9,8 @@ from aspora.isolation.notes import Noted
 _SPIFFE = "spiffe://cluster.local/ns/"
 AUTHORITY = ("cert-manager", "aspora-agents-root")
 """The one certificate that may sign others."""
+GATEWAY = f"{_SPIFFE}aspora-platform/sa/aspora-gateway"
+"""Whom agents let execute a skill."""
 
 
 def hold(given: Given, noted: Noted) -> None:
@@ -23,6 +25,16 @@ def hold(given: Given, noted: Noted) -> None:
         for name in _dns_names(obj):
             if here in given.domains and not _own(name, here):
                 _foreign(given, obj, name, noted)
+    _promised(given, noted)
+
+
+def _promised(given: Given, noted: Noted) -> None:
+    """Each skill's pods have an identity, and the gateway has one towards them."""
+    held = {uri for obj in given.kind("Certificate") for uri in obj["spec"].get("uris") or ()}
+    wanted = [f"{_SPIFFE}{here}/sa/{name}" for here, name, _ in given.running]
+    for uri in (*wanted, GATEWAY):
+        if uri not in held:
+            noted.note("closed", uri, "has {}", ["no certificate"], ())
 
 
 def _dns_names(obj: Object) -> list[str]:

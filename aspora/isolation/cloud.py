@@ -269,22 +269,16 @@ class Cloud:
 
     def _promised(self) -> None:
         """Each skill's pods, each reader and each team have what they need."""
+        for namespace, account, skill in self._given.running:
+            domain_name = skill.id.partition("/")[0]
+            self._needs(f"{namespace}/{account}", _needed(skill, domain_name, account))
         for namespace, name in self._given.domains.items():
             domain = self._given.declared_by_name.get(name)
             if domain is None:
                 continue
-            for account, skill in self._accounts(namespace):
-                self._needs(f"{namespace}/{account}", _needed(skill, name, account))
             secrets = f"secret aspora/*/{name}/*"
             self._needs(f"{namespace}/{READER}", [("secretsmanager:GetSecretValue", secrets)])
             self._needs(domain.team, [("eks:DescribeCluster", "*"), ("entry", "*")])
-
-    def _accounts(self, namespace: str) -> Iterator[tuple[str, Skill]]:
-        for obj in self._given.kind("ConfigMap"):
-            meta = obj["metadata"]
-            skill = self._given.skills.get((obj.get("data") or {}).get("SKILL_NAME", ""))
-            if meta.get("namespace") == namespace and skill is not None:
-                yield meta["name"], skill
 
     def _needs(self, holder: str, wanted: Iterable[tuple[str, str]]) -> None:
         held = self._held.get(holder, set())

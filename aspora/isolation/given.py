@@ -111,6 +111,18 @@ class Given:
         return {skill.id: skill for domain in self.declared for skill in domain.skills}
 
     @cached_property
+    def running(self) -> tuple[tuple[str, str, Skill], ...]:
+        """(namespace, name, skill) of each workload that runs a declared skill of its domain: its
+        settings name the skill."""
+        found = []
+        for obj in self.kind("ConfigMap"):
+            skill = self.skills.get((obj.get("data") or {}).get("SKILL_NAME", ""))
+            domain = self.domains.get(space(obj))
+            if skill and domain and skill.id.startswith(f"{domain}/"):
+                found.append((space(obj), obj["metadata"]["name"], skill))
+        return tuple(found)
+
+    @cached_property
     def declared_by_name(self) -> Mapping[str, Declared]:
         """What each domain's file says."""
         return {domain.name: domain for domain in self.declared}

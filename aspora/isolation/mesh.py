@@ -54,6 +54,7 @@ class Route:
     port: int | None
     gateways: tuple[str, ...]
     destinations: tuple[tuple[str, int | None], ...]
+    namespace: str
     by: str
 
 
@@ -92,7 +93,8 @@ class Mesh:
         self._homes: dict[str, list[Pods]] = {}
         for pods in self._pods:
             self._homes.setdefault(pods.namespace, []).append(pods)
-        self._routes = _Routes(tuple(_routes(given)))
+        self.routes = tuple(_routes(given))
+        self._routes = _Routes(self.routes)
         self._services = {
             f"{obj['metadata']['name']}.{space(obj)}": obj for obj in given.kind("Service")
         }
@@ -143,6 +145,12 @@ class Mesh:
         if door.mode not in _BY_CERTIFICATE or door.names is None:
             return True
         return any(fits(name, f"spiffe://{pods.principal}") for name in door.names)
+
+    def workload_rules(self) -> Iterator[tuple[Pods, Rule]]:
+        """Rules for callers with a certificate."""
+        pods = {door.pods.id: door.pods for door in self.doors}
+        for name, rules in self._rules.items():
+            yield from ((pods[name], rule) for rule in rules.all if not rule.tokens)
 
     def token_rules(self) -> Iterator[tuple[Pods, Rule]]:
         """Rules for people outside, who come with a token."""
@@ -255,7 +263,7 @@ def _at(route: Route, door: Door) -> bool:
     return (
         door.gateway in route.gateways
         and route.port in (None, door.port)
-        and any(overlap(one, other) for one in route.hosts for other in door.hosts)
+        and any(overlap(_host(one), other) for one in route.hosts for other in door.hosts)
     )
 
 
@@ -267,16 +275,18 @@ def _matches(operation: Mapping[str, Any], route: Route, door: Door) -> bool:
         (not paths or any(overlap(_plain(path), route.path) for path in paths))
         and (not methods or route.method == "*" or any(fits(one, route.method) for one in methods))
         and (not ports or str(door.port) in map(str, ports))
-        and (
-            not hosts
-            or any(overlap(_host(one), _host(two)) for one in hosts for two in route.hosts)
-        )
+        and (not hosts or any(overlap(one.lower(), two) for one in hosts for two in route.hosts))
     )
 
 
 def _host(pattern: str) -> str:
-    """Without a port: a request may name it or leave it out."""
-    return pattern.lower().rpartition(":")[0] if re.search(r":\d+$", pattern) else pattern.lower()
+    """Without a port: servers of a Gateway name none."""
+    return re.sub(r":[\d*]+$", "", pattern)
+
+
+def _written(hosts: Sequence[str]) -> tuple[str, ...]:
+    """How requests may write the hosts of a VirtualService: with or without a port."""
+    return tuple(text for host in hosts for text in (host.lower(), f"{host.lower()}:*"))
 
 
 def _plain(path: str) -> str:
@@ -306,7 +316,7 @@ def _routes(given: Given) -> Iterator[Route]:
     anything: Sequence[Mapping[str, Any]] = ({},)
     for obj in given.kind("VirtualService"):
         spec = obj["spec"]
-        hosts = tuple(spec.get("hosts") or ("*",))
+        hosts = _written(spec.get("hosts") or ("*",))
         every = tuple(_gateway(name, space(obj)) for name in spec.get("gateways") or ("mesh",))
         for kind in ("http", "tls", "tcp"):
             for rule in spec.get(kind) or ():
@@ -315,12 +325,15 @@ def _routes(given: Given) -> Iterator[Route]:
                     named = tuple(_gateway(one, space(obj)) for one in match.get("gateways") or ())
                     authority = match.get("authority")
                     yield Route(
-                        (_text(authority),) if authority else tuple(match.get("sniHosts") or hosts),
+                        (_text(authority).lower(),)
+                        if authority
+                        else tuple(match.get("sniHosts") or hosts),
                         _text(match.get("uri")),
                         _text(match.get("method")),
                         match.get("port"),
                         named or every,
                         ends,
+                        space(obj),
                         ref(obj),
                     )
 

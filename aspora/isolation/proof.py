@@ -30,15 +30,25 @@ def prove(given: Given) -> Proof:
     noted = Noted()
     pods = find_pods(given)
     network = Network(given, pods)
+    look_at_network(given, network, noted)
+    look_at_objects(given, noted)
+    Cloud(given, noted).hold()
+    return _proof(given, pods, network, noted)
+
+
+def look_at_network(given: Given, network: Network, noted: Noted) -> None:
+    """Connections, and what gateways make of them."""
     connections.hold(given, network, noted)
     Calls(given, network, noted).hold()
+    noted.crossings |= set(connections.crossings(network))
+
+
+def look_at_objects(given: Given, noted: Noted) -> None:
+    """What needs no network: certificates, rights, secrets, kinds."""
     certificates.hold(given, noted)
     rights.hold(given, noted)
     secrets.hold(given, noted)
-    Cloud(given, noted).hold()
     unread.hold(given, noted)
-    noted.crossings |= set(connections.crossings(network))
-    return _proof(given, pods, network, noted)
 
 
 def _proof(given: Given, pods: tuple[Pods, ...], network: Network, noted: Noted) -> Proof:

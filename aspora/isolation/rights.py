@@ -169,37 +169,24 @@ def _pods(given: Given, right: Right, home: str, noted: Noted) -> None:
 
 
 def _platform(given: Given, right: Right, noted: Noted) -> None:
-    """Rights of the platform, where they reach a domain's namespace."""
-    if right.namespace and right.namespace not in given.domains:
-        return
+    """Rights of the platform, wherever they hold."""
     where = right.namespace or CLUSTER
     writes = PLATFORM_WRITES.get(right.subject)
+    more = sorted(right.verbs - READING)
     if writes is None:
-        noted.note(
-            "rights",
-            right.subject,
-            f"may {', '.join(sorted(right.verbs))} {{}} in {where}, which nothing promises",
-            [right.what],
-            right.by,
-        )
+        what = f"may {', '.join(sorted(right.verbs))} {{}} in {where}, which nothing promises"
+    elif any(
+        overlap(group, right.group) and overlap(name, right.resource) for group, name in NEVER
+    ):
+        what = f"may touch {{}} in {where}: secrets or processes"
+    elif "*" in right.group:
+        what = f"may touch {{}} of every API group in {where}"
+    elif "*" in right.verbs or (more and (right.group, right.resource) not in writes):
+        what = f"may {', '.join(more)} {{}} in {where}"
+    else:
+        _access(right, None, given.domains.get(right.namespace), noted)
         return
-    _access(right, None, given.domains.get(right.namespace), noted)
-    if any(overlap(group, right.group) and overlap(name, right.resource) for group, name in NEVER):
-        noted.note(
-            "rights",
-            right.subject,
-            f"may touch {{}} in {where}: secrets or processes",
-            [right.what],
-            right.by,
-        )
-    elif (more := right.verbs - READING) and (right.group, right.resource) not in writes:
-        noted.note(
-            "rights",
-            right.subject,
-            f"may {', '.join(sorted(more))} {{}} in {where}",
-            [right.what],
-            right.by,
-        )
+    noted.note("rights", right.subject, what, [right.what], right.by)
 
 
 def _promised(given: Given, every: Iterable[Right], noted: Noted) -> None:

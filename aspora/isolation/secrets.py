@@ -33,6 +33,24 @@ def hold(given: Given, noted: Noted) -> None:
         account = _through(obj, stores, noted)
         for name in _names(obj, noted):
             _read(given, obj, account, name, noted)
+    _promised(given, noted)
+
+
+def _promised(given: Given, noted: Noted) -> None:
+    """Each skill's pods get their key for the model gateway, and where the databases are."""
+    held = {
+        (space(obj), entry["remoteRef"]["key"])
+        for obj in given.kind("ExternalSecret")
+        for entry in obj["spec"].get("data") or ()
+    }
+    for here, name, skill in given.running:
+        below = f"aspora/{given.stack}/{skill.id.partition('/')[0]}"
+        wanted = [f"{below}/model-gateway/{name}"]
+        if skill.database and given.aws:
+            wanted.append(f"{below}/database")
+        for key in wanted:
+            if (here, key) not in held:
+                noted.note("closed", f"{here}/{name}", "gets no {}, which it needs", [key], ())
 
 
 def account_of(store: Object) -> str:

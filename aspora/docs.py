@@ -10,6 +10,7 @@ import orjson
 from aspora import schema
 from aspora.checks import reference as checks
 from aspora.estimate import documents as cost
+from aspora.isolation.schema import proof_schema
 from aspora.problems import CODES
 from aspora.services import stores
 from aspora.telemetry import reference as telemetry
@@ -58,6 +59,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/changes.schema.json": lambda: pretty_json(change_schema()),
     "docs/reference/cost.schema.json": lambda: pretty_json(cost.estimate_schema()),
     "docs/reference/cost-delta.schema.json": lambda: pretty_json(cost.delta_schema()),
+    "docs/reference/isolation.schema.json": lambda: pretty_json(proof_schema()),
     "docs/reference/domain.md": schema.domain_reference,
     "docs/reference/approvals.md": schema.approvals_reference,
     "docs/reference/stack.md": schema.stack_reference,

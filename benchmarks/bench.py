@@ -35,6 +35,7 @@ PEER_RUNS = 3
 PEER_SECONDS = 120
 PROGRAM = ("-m", "benchmarks.program")
 OBSERVE = ("-m", "benchmarks.observe")
+ISOLATION = ("-m", "aspora", "isolation", "--format", "json")
 
 
 @dataclass
@@ -143,10 +144,11 @@ def main() -> None:
         thousand.seconds, thousand.megabytes = 1.5, 500
         checked = Case("validate 1,000 skills", VALIDATE, roots[50])
         observed = Case("rules and dashboards of 1,000 skills", OBSERVE, roots[50], seconds=2)
+        isolation = Case("isolation of 1,000 skills", ISOLATION, roots[50], seconds=5)
         program = Case("staging's program, no engine", PROGRAM, ROOT, seconds=3)
         diffs = diff_cases(Path(folder))
         others, missing = peer_cases(Path(folder) / "peers", roots[50])
-        cases = [start, own, empty, hundred, thousand, huge, checked, observed, program]
+        cases = [start, own, empty, hundred, thousand, huge, checked, observed, isolation, program]
         cases += [*diffs, *others]
         for _ in range(runs):
             for case in cases:

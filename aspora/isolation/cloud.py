@@ -23,7 +23,10 @@ from aspora.isolation.owners import (
 from aspora.isolation.patterns import fits, overlap
 from aspora.isolation.promises import (
     AGENT_ACTIONS,
+    MANAGED,
+    PLATFORM,
     PLATFORM_READS,
+    PREVIEWS,
     READER,
     READER_ACTIONS,
     TEAM_ACTIONS,
@@ -32,7 +35,9 @@ from aspora.isolation.roles import Holder, Role, allows, roles
 from aspora.isolation.shields import Shields
 
 CI_PATH = "/aspora/ci/"
-"""Roles of deployments and previews: whoever holds the first is the platform."""
+"""Roles of GitHub's runs: deployments and previews of pull requests."""
+STATE = ("bucket *-pulumi-state", "bucket *-pulumi-state/*")
+"""What a preview reads, and whose locks it writes."""
 DATA = ("s3", "secretsmanager", "rds-db", "elasticache", "kms", "sts")
 """Services whose actions reach what domains own; the rest runs the cluster."""
 OWN_OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket")
@@ -104,14 +109,9 @@ class Cloud:
 
     def _holder(self, role: Role, holder: Holder) -> None:
         home = self._domain_of(role, holder)
-        if home is not None and role.tag != home:
-            self._noted.note(
-                "one side",
-                role.ref,
-                f"has the tag of {role.tag or 'nobody'} and is held by {{}}",
-                [holder.name],
-                [role.ref],
-            )
+        if role.tag != (home or PLATFORM):
+            what = f"has the tag of {role.tag or 'nobody'} and is held by {{}}"
+            self._noted.note("one side", role.ref, what, [holder.name], [role.ref])
         if holder.kind == "team" and home is None and holder.name != ANYBODY:
             self._noted.note(
                 "rights",
@@ -120,9 +120,12 @@ class Cloud:
                 [holder.name],
                 [role.ref],
             )
-        if home is not None:
-            for policy in role.attached:
-                self._noted.note("rights", role.ref, "has the policy {}", [policy], [role.ref])
+        if _deploys(role):
+            return
+        allowed = PREVIEWS if role.path == CI_PATH else MANAGED
+        for arn in role.attached:
+            if home is not None or arn.rpartition("/")[2] not in allowed:
+                self._noted.note("rights", role.ref, "has the policy {}", [arn], [role.ref])
         for found in self._things(role):
             self._judge(role, holder, home, *found)
 
@@ -153,6 +156,8 @@ class Cloud:
                 [f"{action} on {what.name}"],
                 [by],
             )
+        if what.kind == "key" and what.part:
+            self._noted.note("rights", subject, "may use {}", [f"{what.name} {what.part}"], [by])
         if what.owner not in (home, SHARED):
             self._foreign(subject, home, action, what, by)
             return
@@ -212,7 +217,7 @@ class Cloud:
     def _platform(self, role: Role, holder: Holder, action: str, what: Thing, by: str) -> None:
         """The platform's identities keep to what is the platform's."""
         service = action.partition(":")[0]
-        if role.path == CI_PATH or not any(overlap(service, one) for one in DATA):
+        if not any(overlap(service, one) for one in DATA):
             return
         subject = (
             f"identity {holder.name}" if holder.kind == "pods" else f"{holder.kind} {holder.name}"
@@ -295,8 +300,16 @@ def _promised_actions(holder: Holder) -> frozenset[str]:
     return READER_ACTIONS if holder.name.endswith(f"/{READER}") else AGENT_ACTIONS
 
 
+def _deploys(role: Role) -> bool:
+    """Whoever deploys a stack is the platform, and is looked at by its trust alone."""
+    return role.path == CI_PATH and role.name.endswith("-deploy")
+
+
 def _exempt(holder: Holder, action: str, what: Thing) -> bool:
     """What a platform identity has of every domain by promise; of buckets it only writes."""
+    if holder.kind == "run" and any(fits(one, what.name) for one in STATE):
+        locks = what.name.endswith("/.pulumi/locks/*")
+        return locks or action in ("s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation")
     listed = any(fits(one, what.name) for one in PLATFORM_READS.get(holder.name, ()))
     writes = action in ("s3:PutObject", "s3:AbortMultipartUpload")
     return listed and (writes or what.kind != "bucket")

@@ -8,6 +8,7 @@ towards agents. One policy gone wrong is then found before a second one makes it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from ipaddress import ip_network
 
 from aspora.isolation.addresses import Block, common, covered, shown
 from aspora.isolation.given import Given
@@ -16,22 +17,22 @@ from aspora.isolation.network import Grant, Group, Network
 from aspora.isolation.notes import Noted
 from aspora.isolation.pods import Pods
 from aspora.isolation.promises import (
+    EGRESS,
     EXECUTE,
     INGRESS,
     OPEN_TO_AGENTS,
     PROMETHEUS,
-    ROUTER,
     TO_THE_INTERNET,
     Ports,
     Promise,
     Service,
     into_agent,
     out_of_agent,
+    tcp,
 )
 
 _CALLERS = (
     Promise(INGRESS, EXECUTE),
-    Promise(ROUTER, EXECUTE),
     Promise(PROMETHEUS, PROMETHEUS.ports),
 )
 """The platform's services that call agents."""
@@ -236,15 +237,13 @@ def _to_addresses(
 ) -> None:
     pods = group.one
     for block, grants in network.out[group.index].blocks.items():
-        by = [by for _, by in grants]
-        if block.public and not _may_leave(pods):
-            noted.note(
-                "outside",
-                pods.id,
-                "may open connections to {}, which nothing promises",
-                [block.title],
-                by,
-            )
+        if block.public:
+            inside = block.holds((ip_network(given.networks.vpc),))
+            allowed = frozenset() if inside else _may_leave(given, pods)
+            more, by = _uncovered(grants, allowed)
+            if more:
+                what = f"may open connections to {{}} ({shown(more)}), which nothing promises"
+                noted.note("outside", pods.id, what, [block.title], by)
         if block.holds(given.pod_addresses):
             ports, by_address = _listened(network, grants, may_call)
             if ports:
@@ -290,11 +289,16 @@ def _listened(
     return frozenset(found), names
 
 
-def _may_leave(pods: Pods) -> bool:
-    return any(
-        pods.namespace == namespace and (not key or pods.labels.get(key) == value)
-        for namespace, key, value in TO_THE_INTERNET
-    )
+def _may_leave(given: Given, pods: Pods) -> Ports:
+    """The ports on which pods of the platform may reach public addresses."""
+    found = [
+        ports
+        for namespace, key, value, ports in TO_THE_INTERNET
+        if pods.namespace == namespace and (not key or pods.labels.get(key) == value)
+    ]
+    if EGRESS.is_pod(pods.namespace, pods.labels):
+        found += [tcp(port) for domain in given.declared for _, port in domain.egress]
+    return frozenset(one for ports in found for one in ports)
 
 
 def _beyond(

@@ -79,7 +79,7 @@ def _in_bucket(action: str, path: str, statement: Statement) -> Thing:
 def _prefix(bucket: str, keys: list[str]) -> Thing:
     name = f"bucket {bucket}/{', '.join(sorted(keys))}"
     parts = [literal(key).split("/") for key in keys]
-    owners = {found[0] if len(found) > 1 else ANYBODY for found in parts}
+    owners = {found[0] or ANYBODY if len(found) > 1 else ANYBODY for found in parts}
     below = {found[1] if len(found) > 2 else "" for found in parts}
     if "*" in bucket or len(owners) != 1:
         return Thing("bucket", name, ANYBODY)
@@ -89,8 +89,9 @@ def _prefix(bucket: str, keys: list[str]) -> Thing:
 def _secret(name: str) -> Thing:
     """A name ends in `/*`, or in `-*` for the six characters that Secrets Manager adds."""
     fixed = literal(name)
-    known = owner_of(f"{fixed.rstrip('-')}/" if fixed.endswith("/") else fixed)
-    return Thing("secret", f"secret {name}", known)
+    return Thing(
+        "secret", f"secret {name}", owner_of(f"{fixed}x" if fixed.endswith("/") else fixed)
+    )
 
 
 def _cache(arn: str, users: Mapping[str, str]) -> Thing:
@@ -108,7 +109,8 @@ def _key(arn: str, statement: Statement) -> Thing:
     alias = condition(statement, "kms:ResourceAliases", "ForAnyValue:StringEquals")
     named = "*" not in arn or (alias and not any("*" in one for one in alias))
     bound = through and all(literal(one).count(".") or not one.startswith("*") for one in through)
-    return Thing("key", f"key {arn.rpartition(':')[2]}", SHARED if named and bound else ANYBODY)
+    part = "" if bound else "through any service"
+    return Thing("key", f"key {arn.rpartition(':')[2]}", SHARED if named else ANYBODY, part)
 
 
 def _plain(name: str, arn: str) -> str:

@@ -74,7 +74,7 @@ def find_pods(given: Given) -> tuple[Pods, ...]:
 def _apart(found: Iterable[Pods]) -> Iterator[Pods]:
     """Two operators may give one name to two things: their labels tell them apart."""
     seen: set[str] = set()
-    for pods in found:
+    for pods in sorted(found, key=lambda pods: (pods.id, sorted(pods.labels.items()))):
         work = pods.workload
         if pods.id in seen:
             told = ", ".join(f"{key}={value}" for key, value in sorted(pods.labels.items()))
@@ -137,7 +137,7 @@ def _spoken_of(given: Given, known: Sequence[Pods]) -> Iterator[Pods]:
     homes: dict[str, list[Pods]] = {}
     for pods in known:
         homes.setdefault(pods.namespace, []).append(pods)
-    for where, selector in _selectors(given):
+    for where, selector in sorted(_selectors(given), key=repr):
         if where in given.domains:
             continue
         for pod_labels in examples(selector):
@@ -167,9 +167,10 @@ def _of_peer(given: Given, home: str, peer: Mapping[str, Any]) -> Iterator[tuple
     if "namespaceSelector" not in peer:
         yield home, peer["podSelector"]
         return
-    for name, its_labels in given.namespaces.items():
-        if selects(peer["namespaceSelector"], its_labels):
-            yield name, peer["podSelector"]
+    every = given.namespaces.items()
+    spaces = [name for name, its_labels in every if selects(peer["namespaceSelector"], its_labels)]
+    if len(spaces) == 1:  # of all namespaces it says nothing about what runs where
+        yield spaces[0], peer["podSelector"]
 
 
 def _workload(

@@ -51,7 +51,6 @@ ISTIOD: Final = Service("istio-system", ("app", "istiod"), tcp(15012))
 PROMETHEUS: Final = Service(
     "aspora-observability", ("app.kubernetes.io/name", "prometheus"), tcp(8081)
 )
-ROUTER: Final = Service("agent-sandbox-system", ("app", "sandbox-router"), tcp(8080))
 EXECUTE: Final = tcp(8080)
 
 GATEWAYS: Final = (INGRESS, MODELS, TOOLS, EGRESS)
@@ -62,20 +61,21 @@ certificates and keys decide."""
 POD_IDENTITY: Final = "169.254.170.23/32"
 MODEL_HOSTS: Final = (("openrouter.ai", 443),)
 """Where the model gateway may send prompts."""
-TO_THE_INTERNET: Final[tuple[tuple[str, str, str], ...]] = (
-    ("kube-system", "app.kubernetes.io/name", "karpenter"),
-    ("kube-system", "app.kubernetes.io/name", "aws-ebs-csi-driver"),
-    ("kube-system", "app.kubernetes.io/name", "aws-load-balancer-controller"),
-    ("aspora-observability", "aspora.io/service", "opencost"),
-    ("aspora-observability", "app.kubernetes.io/name", "alertmanager"),
-    ("istio-system", "app", "istiod"),
-    ("istio-egress", "istio", "egressgateway"),
-    ("cert-manager", "", ""),
-    ("external-dns", "", ""),
-    ("argocd", "", ""),
+TO_THE_INTERNET: Final[tuple[tuple[str, str, str, Ports], ...]] = (
+    ("kube-system", "app.kubernetes.io/name", "karpenter", tcp(443)),
+    ("kube-system", "app.kubernetes.io/name", "aws-ebs-csi-driver", tcp(443)),
+    ("kube-system", "app.kubernetes.io/name", "aws-load-balancer-controller", tcp(443)),
+    ("aspora-observability", "aspora.io/service", "opencost", tcp(443)),
+    ("aspora-observability", "app.kubernetes.io/name", "alertmanager", tcp(443, 587)),
+    ("istio-system", "app", "istiod", tcp(443)),
+    ("istio-egress", "istio", "egressgateway", tcp(443)),
+    ("cert-manager", "", "", tcp(443)),
+    ("external-dns", "", "", tcp(443)),
+    ("argocd", "", "", tcp(443)),
 )
-"""Who may open connections to public addresses: (namespace, label, value), every pod of a namespace
-where the label is empty. No agent may."""
+"""Who may open connections to public addresses, and to none of the VPC's by the same rule:
+(namespace, label, value, ports), every pod of a namespace where the label is empty. The egress
+gateway has the ports of domain files' `egress` besides. No agent may."""
 
 TEAM_RIGHTS: Final[Mapping[tuple[str, str], frozenset[str]]] = {
     **{
@@ -106,6 +106,7 @@ READING: Final = frozenset({"get", "list", "watch"})
 _SANDBOXES: Final = ("sandboxclaims", "sandboxtemplates", "sandboxwarmpools")
 PLATFORM_WRITES: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
     "Group aspora-preview": frozenset(),
+    "ServiceAccount aspora-platform/certificate-restarts": frozenset({("apps", "deployments")}),
     "ServiceAccount agent-sandbox-system/agent-sandbox-controller": frozenset(
         {
             *(("", name) for name in ("persistentvolumeclaims", "pods", "services", "events")),
@@ -140,6 +141,16 @@ TEAM_ACTIONS: Final = frozenset({"eks:DescribeCluster"})
 READER: Final = "secret-reader"
 PLATFORM: Final = "platform"
 """The owner of what belongs to no domain: in prefixes, secret names and tags."""
+MANAGED: Final = frozenset(
+    {
+        *("AmazonEBSCSIDriverPolicy", "AmazonEKS_CNI_Policy", "AmazonEKSClusterPolicy"),
+        *("AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodePolicy"),
+        *("AmazonSSMManagedInstanceCore", "AmazonRDSEnhancedMonitoringRole"),
+    }
+)
+"""AWS's own policies that roles of the platform may have: none of them reaches data."""
+PREVIEWS: Final = frozenset({"SecurityAudit", "ViewOnlyAccess"})
+"""AWS's own policies for the previews of pull requests: settings, and no data."""
 PLATFORM_READS: Final[Mapping[str, tuple[str, ...]]] = {
     "aspora-platform/model-gateway-secrets": (
         "secret aspora/*/*/openrouter",
@@ -147,9 +158,10 @@ PLATFORM_READS: Final[Mapping[str, tuple[str, ...]]] = {
         "secret aspora/*/*/model-gateway/*",
     ),
     "aspora-observability/otel-gateway": ("bucket *-raw-logs/*",),
+    "aspora-observability/postgres-databases": ("secret rds!*",),
 }
-"""What platform identities have of every domain: the keys to models, and logs as they come in,
-which are written and never read."""
+"""What platform identities have of every domain: the keys to models, logs as they come in, which
+are written and never read, and the password of RDS's own administrator, who makes the databases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +199,5 @@ def out_of_agent(skill: Skill, domain: Declared, networks: Networks) -> Iterator
 def into_agent(skill: Skill) -> Iterator[Promise]:
     """Who may call a skill's pods, and can."""
     yield Promise(PROMETHEUS, PROMETHEUS.ports)
-    if skill.kind == "service":
+    if skill.kind in ("service", "sessions"):
         yield Promise(INGRESS, EXECUTE)
-    if skill.kind == "sessions":
-        yield Promise(ROUTER, EXECUTE)

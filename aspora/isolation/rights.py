@@ -179,8 +179,8 @@ def _platform(given: Given, right: Right, noted: Noted) -> None:
         overlap(group, right.group) and overlap(name, right.resource) for group, name in NEVER
     ):
         what = f"may touch {{}} in {where}: secrets or processes"
-    elif "*" in right.group:
-        what = f"may touch {{}} of every API group in {where}"
+    elif "*" in right.group or "*" in right.resource:
+        what = f"may touch {{}}, and whatever else there will be, in {where}"
     elif "*" in right.verbs or (more and (right.group, right.resource) not in writes):
         what = f"may {', '.join(more)} {{}} in {where}"
     else:

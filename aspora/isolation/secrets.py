@@ -20,7 +20,8 @@ _OPEN = "*"
 def owner_of(secret: str) -> str:
     """Whose a named secret is; "*" when the name does not say."""
     parts = secret.split("/")
-    whole = len(parts) > 3 and parts[0] == "aspora" and not any(mark in secret for mark in "*?")
+    whole = len(parts) > 3 and parts[0] == "aspora" and all(parts[1:3])
+    whole = whole and not any(mark in secret for mark in "*?")
     return parts[2] if whole else _OPEN
 
 

@@ -20,6 +20,8 @@ OUT_OF_BOUNDS = (
     *("organizations:LeaveOrganization", "account:CloseAccount"),
 )
 """What no role of the stack may do, whatever its own policy says."""
+NO_DATA = ("-access-logs", "-audit-trail")
+"""Logs of S3 and of CloudTrail, which no identity of a pod reads or writes."""
 _PUBLIC = ("prod-", "al2023-repos-")
 """Buckets of AWS that hold layers of images and packages of nodes: read by anybody, by name."""
 
@@ -54,20 +56,12 @@ class Shields:
             self._boundary(policy)
 
     def _buckets(self) -> None:
-        """Every bucket that a role of a domain has a prefix of refuses the others' prefixes."""
-        used = {
-            arn.removeprefix("arn:aws:s3:::").partition("/")[0]
-            for policy in self._given.resources("aws:iam/rolePolicy:RolePolicy")
-            for one in statements(policy.inputs["policy"])
-            for arn in resources_of(one)
-            if arn.startswith("arn:aws:s3:::")
-            and arn.removeprefix("arn:aws:s3:::").partition("/")[2].partition("/")[0]
-            in self._given.declared_by_name
-        }
-        for bucket in sorted(used | {name for name, found in self._stopped.items() if found}):
-            lacking = OBJECTS - self._stopped.get(bucket, frozenset())
-            if lacking and bucket in used:
-                ref = f"BucketPolicy {bucket}"
+        """Every bucket refuses a domain the others' prefixes, whether it has any there or not."""
+        for bucket in self._given.resources("aws:s3/bucket:Bucket"):
+            name = str(bucket.inputs.get("bucket", bucket.name))
+            lacking = OBJECTS - self._stopped.get(name, frozenset())
+            if lacking and not name.endswith(NO_DATA):
+                ref = f"BucketPolicy {name}"
                 what = "does not keep domains below their prefixes for {}"
                 self._noted.note("one side", ref, what, lacking, [ref])
 
@@ -119,7 +113,7 @@ def _of_the_account(statement: Statement) -> bool:
     if not isinstance(principal, Mapping):
         return False
     if "Service" in principal:
-        return "Condition" in statement
+        return any((statement.get("Condition") or {}).values())
     found = many(principal.get("AWS"))
     return bool(found) and all(one.endswith(":root") for one in found)
 

@@ -6,10 +6,13 @@ breaks the proof until somebody decides what it is.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from aspora.isolation.given import Given, ref
+from aspora.isolation.addresses import Block
+from aspora.isolation.given import Given, Object, ref, space
 from aspora.isolation.notes import Noted
+from aspora.isolation.promises import INGRESS
 
 READ: Final = frozenset(
     {
@@ -59,9 +62,23 @@ def hold(given: Given, noted: Noted) -> None:
             noted.note("unread", kind, "the proof does not know this kind: {}", names, names[:1])
     for obj in given.kind("Service"):
         spec = obj["spec"]
-        if (
-            spec.get("type") in ("NodePort", "LoadBalancer", "ExternalName")
-            or "externalIPs" in spec
-        ):
+        if _is_door(spec) and not _is_promised(given, obj):
             kind = spec.get("type", "externalIPs")
             noted.note("outside", ref(obj), "opens a door of its own: {}", [kind], [ref(obj)])
+
+
+def _is_door(spec: Mapping[str, Any]) -> bool:
+    return spec.get("type") in ("NodePort", "LoadBalancer", "ExternalName") or "externalIPs" in spec
+
+
+def _is_promised(given: Given, obj: Object) -> bool:
+    """The one load balancer: before aspora-gateway's public port, for addresses of the VPC."""
+    spec = obj["spec"]
+    ranges = spec.get("loadBalancerSourceRanges") or ()
+    return (
+        spec["type"] == "LoadBalancer"
+        and INGRESS.is_pod(space(obj), spec.get("selector") or {})
+        and [port["port"] for port in spec["ports"]] == [443]
+        and bool(ranges)
+        and all(Block(one).within(given.networks.vpc) for one in ranges)
+    )

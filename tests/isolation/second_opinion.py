@@ -3,8 +3,8 @@
 It gets one Pod for each of our workloads. Three things it does not know or sees otherwise: pods of
 any labels, which are no pods; SandboxTemplates, which become the NetworkPolicies that their
 controller makes; and ipBlocks, which count for it outside the cluster alone, as Kubernetes'
-documentation would have it, and for us for pods too. Peers by address are left out for both: with
-them it takes minutes.
+documentation would have it, and for us for pods too. Peers by address are left out for both, and
+of the platform those workloads only that domains have to do with: with all of it, it takes minutes.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import Any
 from aspora.isolation.given import Given, Object, ref, space
 from aspora.isolation.network import Network
 from aspora.isolation.pods import Pods, find_pods
-from aspora.isolation.promises import PortRange
+from aspora.isolation.promises import OPEN_TO_AGENTS, PROMETHEUS, PortRange
 
-SECONDS = 300.0
+SECONDS = 900.0
 ALL = "All connections"
 PORTS = {"TCP", "UDP", "SCTP"}
 _LINE = re.compile(r"(\S+/p\d+) => (\S+/p\d+) : (.+)")
@@ -33,14 +33,23 @@ Connections = dict[tuple[str, str], frozenset[PortRange]]
 
 
 def pods_of(given: Given) -> list[Pods]:
-    """Those that both can speak of."""
-    return [pods for pods in find_pods(given) if not pods.free]
+    """Those that both can speak of: agents, whom they talk with, and others of the same spaces."""
+    every = [pods for pods in find_pods(given) if not pods.free]
+    near = (*OPEN_TO_AGENTS, PROMETHEUS)
+    spaces = {service.namespace for service in near}
+    return [
+        pods
+        for pods in every
+        if pods.domain
+        or any(service.is_pod(pods.namespace, pods.labels) for service in near)
+        or (pods.namespace in spaces and not pods.labels)
+    ]
 
 
 def ours(given: Given) -> Connections:
     """Our own reading, by selectors alone."""
-    bare = without_blocks(given)
-    network = Network(bare, pods_of(bare))
+    pods, bare = pods_of(given), without_blocks(given)
+    network = Network(bare, pods)
     return {
         (one.id, other.id): joined(ports)
         for source, target, ports, _ in network.pairs()
@@ -58,7 +67,7 @@ def theirs(given: Given, python: Path, folder: Path) -> Connections:
     (folder / "all.json").write_text(
         json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
     )
-    command = (str(python.parent / "nca"), "--connectivity", "-r", str(folder))
+    command = (str(python), "-I", "-m", "nca.nca_cli", "--connectivity", "-r", str(folder))
     done = subprocess.run(
         (*command, "-o", "txt_no_fw_rules", "--output_endpoints", "pods"),
         capture_output=True,
@@ -79,8 +88,10 @@ def theirs(given: Given, python: Path, folder: Path) -> Connections:
 
 
 def without_blocks(given: Given) -> Given:
-    """The same without peers by address."""
-    return replace(given, objects=tuple(_without_blocks(obj) for obj in given.objects))
+    """The same without peers by address, and without policies of other pods' namespaces."""
+    spaces = {pods.namespace for pods in pods_of(given)}
+    kept = [obj for obj in given.objects if obj["kind"] != "NetworkPolicy" or space(obj) in spaces]
+    return replace(given, objects=tuple(_without_blocks(obj) for obj in kept))
 
 
 def _without_blocks(obj: Object) -> Object:
@@ -98,7 +109,10 @@ def _without_blocks(obj: Object) -> Object:
 
 
 def _objects(given: Given, pods: list[Pods]) -> Iterator[Mapping[str, Any]]:
+    spaces = {one.namespace for one in pods}
     for name, labels in given.namespaces.items():
+        if name not in spaces:
+            continue
         meta = {"name": name, "labels": dict(labels)}
         yield {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
     for index, one in enumerate(pods):

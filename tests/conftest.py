@@ -21,6 +21,7 @@ from tests.platform_lab import Lab
 
 _numbers = count(1)
 
+ON_DEMAND = ("edits", "mutants")
 LONGEST = (
     "test_platform_recovery.py",
     "test_simulation.py",
@@ -35,10 +36,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     What takes half an hour runs only where it is asked for by name.
     """
-    if "edits" not in config.option.markexpr:
-        long = [item for item in items if item.get_closest_marker("edits")]
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+    unasked = [marker for marker in ON_DEMAND if marker not in config.option.markexpr]
+    long = {item for item in items for marker in unasked if item.get_closest_marker(marker)}
+    config.hook.pytest_deselected(items=[item for item in items if item in long])
+    items[:] = [item for item in items if item not in long]
 
     def place(item: pytest.Item) -> int:
         if item.path.name in LONGEST:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -29,6 +30,14 @@ LONGEST = (
     "test_platform.py",
     "test_policy_gate.py",
 )
+
+
+def pytest_configure() -> None:
+    """A run in the background (`nohup make test &`) ignores ^C, and so would the programs that
+    tests start and interrupt: they would wait for ever."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

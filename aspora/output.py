@@ -80,6 +80,7 @@ def write_tree(rendered: Rendered, out: Path, style: str) -> tuple[int, int]:
         out.mkdir(parents=True, exist_ok=True)
         before = _manifest(out)
         for name, data in files.items():
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
             _replace(out / name, data)
         stale = sorted(before - files.keys())
         for name in stale:
@@ -93,6 +94,16 @@ def write_tree(rendered: Rendered, out: Path, style: str) -> tuple[int, int]:
     return len(files), len(stale)
 
 
+def write_file(path: Path, data: bytes) -> None:
+    """Write the whole file or none; raises EnvironmentFailure when it cannot be written."""
+    try:
+        _replace(path, data)
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"cannot write {path}: {error.strerror}", hint="choose another file with --output"
+        ) from None
+
+
 def _manifest(out: Path) -> set[str]:
     path = out / MANIFEST
     if not path.is_file():
@@ -103,7 +114,6 @@ def _manifest(out: Path) -> set[str]:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_bytes(data)

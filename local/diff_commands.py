@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from aspora.cli.common import find_root, one_shot, stack_option
-from aspora.errors import EnvironmentFailure, InvalidInput, UsageError
+from aspora.errors import InvalidInput
+from aspora.output import write_file
 
 if TYPE_CHECKING:
     from aspora.changes.model import Report
     from aspora.changes.snapshot import Snapshot
+    from aspora.isolation.model import Proof
+    from aspora.page import State
 
 FORMATS = ("text", "markdown", "json", "html")
 
@@ -60,11 +64,16 @@ def diff(
     Needs no engine, no cluster and no credentials. Exits with 1 when the head does not hold.
     """
     one_shot()
-    report = compare(find_root(), stack, base, head)
+    root = find_root()
+    found = compared(root, stack, base, head)
+    report = found.report
     chosen = style or ("text" if output is None and sys.stdout.isatty() else "markdown")
-    data = _rendered(report, chosen, colour=output is None and sys.stdout.isatty())
+    if chosen == "html":
+        data = _page(found, root)
+    else:
+        data = _rendered(report, chosen, colour=output is None and sys.stdout.isatty())
     if output is not None:
-        _write(output, data)
+        write_file(output, data)
         click.echo(f"{report.verdict.level}: written to {output}", err=True)
     else:
         sys.stdout.buffer.write(data)
@@ -72,8 +81,22 @@ def diff(
     return 1 if report.problems else 0
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A report and the two sides that were read for it; none of a head that does not hold."""
+
+    report: Report
+    base: Snapshot | None = None
+    head: Snapshot | None = None
+
+
 def compare(root: Path, stack: str, base: str | None, head: str | None) -> Report:
     """The report on two sides of the repository at `root`."""
+    return compared(root, stack, base, head).report
+
+
+def compared(root: Path, stack: str, base: str | None, head: str | None) -> Compared:
+    """Likewise, with the sides."""
     from aspora.changes import build, snapshot
     from local.change_memory import FileMemory
     from local.paths import Paths
@@ -86,14 +109,14 @@ def compare(root: Path, stack: str, base: str | None, head: str | None) -> Repor
         new = snapshot.read(after, stack, memory)
         _check_prompts(new)
     except InvalidInput as error:
-        return build.invalid(before.side, after.side, stack, error.problems)
+        return Compared(build.invalid(before.side, after.side, stack, error.problems))
     try:
         old = snapshot.read(before, stack, memory, like=new)
     except InvalidInput as error:
         error.message = f"the base, {before.side.label}, does not hold: {error.message}"
         error.hint = "compare with a revision that does: --base REVISION"
         raise
-    return build.report(old, new)
+    return Compared(build.report(old, new), old, new)
 
 
 def _check_prompts(head: Snapshot) -> None:
@@ -112,8 +135,6 @@ def _rendered(report: Report, style: str, *, colour: bool) -> bytes:
         from aspora.changes.model import as_json
 
         return as_json(report)
-    if style == "html":
-        return _page(report)
     if style == "text":
         from aspora.changes.text import text
 
@@ -123,25 +144,38 @@ def _rendered(report: Report, style: str, *, colour: bool) -> bytes:
     return markdown(report).encode()
 
 
-def _page(report: Report) -> bytes:
-    import importlib
+def _page(found: Compared, root: Path) -> bytes:
+    from aspora.page import page
 
-    try:
-        module = importlib.import_module("aspora.page")
-    except ModuleNotFoundError:
-        raise UsageError("this version makes no pages", hint="--format markdown or json") from None
-    page: str = module.page(report)
-    return page.encode()
+    proof = _proof(found.head, root) if found.head else None
+    text = page(found.report, base=_state(found.base), head=_state(found.head), proof=proof)
+    return text.encode()
 
 
-def _write(output: Path, data: bytes) -> None:
-    """The whole file or none."""
-    temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(output)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise EnvironmentFailure(
-            f"cannot write {output}: {error.strerror}", hint="choose another file with --output"
-        ) from None
+def _state(side: Snapshot | None) -> State | None:
+    """What the picture shows; of recorded objects nobody knows the domain files."""
+    from aspora.page import State
+
+    return State(side.domains, side.settings) if side and side.settings and side.files else None
+
+
+def _proof(head: Snapshot, root: Path) -> Proof | None:
+    """Of the head's objects. An AWS side is known of the working tree alone."""
+    from aspora.isolation.given import Given, declared
+    from aspora.isolation.proof import prove
+    from aspora.render import render
+    from local.isolation_commands import aws_side, networks
+    from local.sides import WORKING_TREE
+
+    settings = head.settings
+    if settings is None or (settings.aws and head.source.side.label != WORKING_TREE):
+        return None
+    return prove(
+        Given(
+            head.stack,
+            tuple(render(head.domains, settings)),
+            declared(domain.model_dump(mode="json") for domain in head.domains),
+            networks(settings),
+            aws_side(head.stack, root) if settings.aws else (),
+        )
+    )

@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "validate": ("aspora.cli.validate:validate", "Check domain files; every problem at once."),
     "render": ("aspora.cli.render:render", "Print the Kubernetes objects of a stack."),
     "diff": ("local.diff_commands:diff", "Say what a change would do, for its reviewer."),
+    "report": ("local.report_commands:report", "Show a stack as one page, for people to look at."),
     "explain": ("aspora.cli.explain:explain", "Say what a field or a problem code means."),
     "schema": ("aspora.cli.schema:schema", "Print the JSON Schema editors use."),
     "approvals": ("aspora.cli.approvals:approvals", "Check what needs the platform team's word."),

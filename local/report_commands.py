@@ -1,0 +1,85 @@
+"""`aspora report`: a stack as one page, and what the page of a change needs beside its report."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aspora.cli.common import domain_paths, find_root, one_shot, stack_option
+from aspora.output import write_file
+
+if TYPE_CHECKING:
+    from aspora.estimate import Estimate
+    from aspora.page import State
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  aspora report --output report.html                 the stack of this machine
+  aspora report --stack prod --output report.html    with its AWS side and what it costs
+"""
+)
+@stack_option
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the page to this file; printed when left out.",
+)
+def report(stack: str, output: Path | None) -> int:
+    """Show a stack as one page: who may call whom, quotas, cost, isolation.
+
+    The page is one file that asks nobody for anything. Nothing is deployed and no account is
+    needed. It says what the files say; `aspora status` says what runs.
+    """
+    one_shot()
+    root = find_root()
+    state = state_of(stack, root)
+    data = _page(state, stack, root).encode()
+    if output is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        write_file(output, data)
+        click.echo(f"written to {output}", err=True)
+    return 0
+
+
+def state_of(stack: str, root: Path) -> State:
+    """The domains and settings of a stack. Pins that prod refuses are of no matter here:
+    `aspora validate` looks at them."""
+    from aspora.load import load_or_raise, load_stack
+    from aspora.page import State
+
+    settings = load_stack(stack, root)
+    checked = settings.model_copy(update={"environment": "staging"})
+    return State(load_or_raise(domain_paths((), root), checked), settings)
+
+
+def _page(state: State, stack: str, root: Path) -> str:
+    from aspora.isolation.proof import prove
+    from aspora.page import state_page
+    from local.isolation_commands import given
+
+    cost = _cost(state, stack, root) if state.settings.aws else None
+    return state_page(state, prove(given(stack, root)), cost)
+
+
+def _cost(state: State, stack: str, root: Path) -> Estimate:
+    """With the platform's own cost, as of today."""
+    from aspora.bill import bill
+    from aspora.estimate import estimate
+    from aspora.named_secrets import named_secrets
+    from aspora.render import render
+    from aspora.services.releases import releases
+    from infra.registered_stack import registered
+
+    domains, settings = state.domains, state.settings
+    rendered, secrets = render(domains, settings), named_secrets(domains, settings)
+    installed = releases(settings, domains)
+    whole = bill(registered(stack, root), rendered, secrets, settings, installed=installed)
+    return estimate(domains, rendered, settings, datetime.now(UTC).date(), bill=whole)

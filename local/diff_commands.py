@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,8 +56,20 @@ Examples:
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it to this file."
 )
+@click.option(
+    "--complete",
+    is_flag=True,
+    help="Also what it costs, what our rules find, and the proof of isolation; takes some seconds"
+    " more. A page always has them.",
+)
 def diff(
-    *, base: str | None, head: str | None, stack: str, style: str | None, output: Path | None
+    *,
+    base: str | None,
+    head: str | None,
+    stack: str,
+    style: str | None,
+    output: Path | None,
+    complete: bool,
 ) -> int:
     """Say what a change would really do: objects, consequences, approvers, quotas.
 
@@ -65,11 +77,13 @@ def diff(
     """
     one_shot()
     root = find_root()
-    found = compared(root, stack, base, head)
-    report = found.report
     chosen = style or ("text" if output is None and sys.stdout.isatty() else "markdown")
+    found = compared(root, stack, base, head)
+    if complete or chosen == "html":
+        found = _completed(found, root)
+    report = found.report
     if chosen == "html":
-        data = _page(found, root)
+        data = _page(found)
     else:
         data = _rendered(report, chosen, colour=output is None and sys.stdout.isatty())
     if output is not None:
@@ -88,6 +102,7 @@ class Compared:
     report: Report
     base: Snapshot | None = None
     head: Snapshot | None = None
+    proof: Proof | None = None
 
 
 def compare(root: Path, stack: str, base: str | None, head: str | None) -> Report:
@@ -144,12 +159,21 @@ def _rendered(report: Report, style: str, *, colour: bool) -> bytes:
     return markdown(report).encode()
 
 
-def _page(found: Compared, root: Path) -> bytes:
+def _completed(found: Compared, root: Path) -> Compared:
+    from local import diff_sections
+
+    if found.base is None or found.head is None:
+        return found
+    proof = diff_sections.proof(found.head, root)
+    report = diff_sections.complete(found.report, found.base, found.head, proof)
+    return replace(found, report=report, proof=proof)
+
+
+def _page(found: Compared) -> bytes:
     from aspora.page import page
 
-    proof = _proof(found.head, root) if found.head else None
-    text = page(found.report, base=_state(found.base), head=_state(found.head), proof=proof)
-    return text.encode()
+    sides = _state(found.base), _state(found.head)
+    return page(found.report, base=sides[0], head=sides[1], proof=found.proof).encode()
 
 
 def _state(side: Snapshot | None) -> State | None:
@@ -157,25 +181,3 @@ def _state(side: Snapshot | None) -> State | None:
     from aspora.page import State
 
     return State(side.domains, side.settings) if side and side.settings and side.files else None
-
-
-def _proof(head: Snapshot, root: Path) -> Proof | None:
-    """Of the head's objects. An AWS side is known of the working tree alone."""
-    from aspora.isolation.given import Given, declared
-    from aspora.isolation.proof import prove
-    from aspora.render import render
-    from local.isolation_commands import aws_side, networks
-    from local.sides import WORKING_TREE
-
-    settings = head.settings
-    if settings is None or (settings.aws and head.source.side.label != WORKING_TREE):
-        return None
-    return prove(
-        Given(
-            head.stack,
-            tuple(render(head.domains, settings)),
-            declared(domain.model_dump(mode="json") for domain in head.domains),
-            networks(settings),
-            aws_side(head.stack, root) if settings.aws else (),
-        )
-    )

@@ -89,8 +89,8 @@ def comment(folder: Path) -> str:
             target.parent.mkdir(exist_ok=True)
             shutil.copy(path, target)
     apply(folder / "branch")
-    arguments = ("diff", "--stack", "staging", "--base", "main", "--head", "branch")
-    text = aspora(*arguments, "--format", "markdown", cwd=folder, root=folder / "branch").decode()
+    arguments = ("diff", "--complete", "--stack", "staging", "--base", "../main")
+    text = aspora(*arguments, "--format", "markdown", cwd=folder / "branch").decode()
     return text.partition("\n<details>")[0].rstrip() + "\n"
 
 
@@ -109,12 +109,12 @@ def pull_request() -> Iterator[Path]:
         yield clone
 
 
-def aspora(*arguments: str, cwd: Path, root: Path | None = None) -> bytes:
+def aspora(*arguments: str, cwd: Path) -> bytes:
     """What the command of this repository prints in another; a failure is one."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "aspora", *arguments],
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "ASPORA_ROOT": str(root or cwd)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "ASPORA_ROOT": str(cwd)},
         check=True,
         stdout=subprocess.PIPE,
     )

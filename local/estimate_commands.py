@@ -33,7 +33,7 @@ def show_estimate(stack: str, style: str, *, platform: bool) -> int:
 
     one_shot()
     root = find_root()
-    found = _estimate(_folder(root, stack), root=root if platform else None)
+    found = estimate_of(_folder(root, stack), root=root if platform else None)
     formats = {"text": text.as_text, "json": documents.as_json, "markdown": text.as_markdown}
     click.echo(formats[style](found), nl=False)
     if (days := oldest(found)) > OLD_DAYS:
@@ -135,9 +135,9 @@ def estimate_cost(  # noqa: PLR0913 - one argument an option
     root = find_root()
     if base is not None and not changed_skills:
         raise UsageError("--base needs --changed-skills")
-    after = _estimate(_folder(root, stack) if head is None else _side(root, head, stack))
+    after = estimate_of(_folder(root, stack) if head is None else _side(root, head, stack))
     if changed_skills:
-        before = _estimate(_side(root, base or _left_main(root, head), stack))
+        before = estimate_of(_side(root, base or _left_main(root, head), stack))
     else:
         before = replace(after, skills=())
     verdict = Verdict(delta(before, after), threshold, labels, measure)
@@ -217,7 +217,7 @@ def _unpinned(settings: StackSettings) -> StackSettings:
     return settings.model_copy(update={"environment": "staging"})
 
 
-def _estimate(side: Side, *, root: Path | None = None) -> Estimate:
+def estimate_of(side: Side, *, root: Path | None = None) -> Estimate:
     """The estimate of a side; with the `root` of the repository, of the platform too."""
     from aspora.estimate import estimate, of_domains
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from aspora.cli.common import domain_paths, find_root, one_shot, stack_option
 from aspora.output import write_file
 
 if TYPE_CHECKING:
-    from aspora.estimate import Estimate
     from aspora.page import State
 
 
@@ -63,23 +61,9 @@ def state_of(stack: str, root: Path) -> State:
 def _page(state: State, stack: str, root: Path) -> str:
     from aspora.isolation.proof import prove
     from aspora.page import state_page
+    from local.estimate_commands import Side, estimate_of
     from local.isolation_commands import given
 
-    cost = _cost(state, stack, root) if state.settings.aws else None
+    side = Side(stack, state.settings, state.domains)
+    cost = estimate_of(side, root=root) if state.settings.aws else None
     return state_page(state, prove(given(stack, root)), cost)
-
-
-def _cost(state: State, stack: str, root: Path) -> Estimate:
-    """With the platform's own cost, as of today."""
-    from aspora.bill import bill
-    from aspora.estimate import estimate
-    from aspora.named_secrets import named_secrets
-    from aspora.render import render
-    from aspora.services.releases import releases
-    from infra.registered_stack import registered
-
-    domains, settings = state.domains, state.settings
-    rendered, secrets = render(domains, settings), named_secrets(domains, settings)
-    installed = releases(settings, domains)
-    whole = bill(registered(stack, root), rendered, secrets, settings, installed=installed)
-    return estimate(domains, rendered, settings, datetime.now(UTC).date(), bill=whole)

@@ -86,7 +86,12 @@ class Copy:
         self.env = {key: value for key, value in os.environ.items() if key not in unwanted}
         self.env = {key: value for key, value in self.env.items() if not key.startswith("GIT_")}
         self.env |= {"ASPORA_STATE": str(self.state), "PRE_COMMIT_HOME": str(folder / "hooks")}
-        for command in ("git init --quiet", "git add --all"):
+        person = "-c user.name=newcomer -c user.email=newcomer@example.com"
+        for command in (
+            "git init --quiet --initial-branch main",
+            "git add --all",
+            f"git {person} commit --quiet --message start",
+        ):
             assert self.run(command).returncode == 0
 
     def _make_environment(self) -> None:

@@ -13,7 +13,7 @@ from local.environments import NCA, python_of
 from local.paths import Paths
 from local.progress import QuietProgress
 from tests.isolation.lab import changed, stack
-from tests.isolation.second_opinion import ours, pods_of, theirs
+from tests.isolation.second_opinion import of_domains, ours, pods_of, theirs
 
 pytestmark = pytest.mark.engine
 
@@ -24,6 +24,15 @@ def analyser() -> Path:
     return python_of(NCA, Paths.from_environment(os.environ), QuietProgress(), os.environ)
 
 
+def test_both_read_two_domains_policies_alike(analyser: Path, tmp_path: Path) -> None:
+    given = of_domains(stack(aws=False), "ecm", "support")
+    mine = ours(given)
+    assert len(pods_of(given)) > 15
+    assert len(mine) > 60
+    assert theirs(given, analyser, tmp_path) == mine
+
+
+@pytest.mark.mutants
 def test_both_read_the_repositorys_policies_alike(analyser: Path, tmp_path: Path) -> None:
     given = stack(aws=False)
     mine = ours(given)
@@ -56,8 +65,8 @@ def mutated(given: Given) -> list[Given]:
     """Five sets in which something else is open."""
     return [
         changed(given, "NetworkPolicy aspora-ecm/allow-telemetry", no_pod_selector),
-        changed(given, "NetworkPolicy aspora-fraud/allow-execute", every_pod),
-        changed(given, "NetworkPolicy aspora-wealth/allow-execute", empty_rule),
+        changed(given, "NetworkPolicy aspora-ecm/allow-execute", every_pod),
+        changed(given, "NetworkPolicy aspora-support/allow-execute", empty_rule),
         changed(given, "NetworkPolicy aspora-support/allow-model-gateway", range_of_ports),
         changed(given, "NetworkPolicy aspora-observability/aspora-default-deny", ingress_alone),
     ]
@@ -66,6 +75,6 @@ def mutated(given: Given) -> list[Given]:
 @pytest.mark.mutants
 @pytest.mark.parametrize("number", range(5))
 def test_both_read_mutated_policies_alike(number: int, analyser: Path, tmp_path: Path) -> None:
-    given = stack(aws=False)
+    given = of_domains(stack(aws=False), "ecm", "support")
     mutant = mutated(given)[number]
     assert theirs(mutant, analyser, tmp_path) == ours(mutant)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -226,12 +226,31 @@ def test_the_server_lists_no_other_rule_for_any_team(
             assert rules(world, member(domain), space) == wanted
 
 
+RESTARTS = ("aspora-platform", "certificate-restarts")
+"""The one account with a right: two Deployments, by name, get and patch (decision 61)."""
+
+
+def test_the_account_of_restarts_may_restart_two_deployments(world: World, local: Rendered) -> None:
+    space, name = RESTARTS
+    caller = Caller(f"system:serviceaccount:{space}:{name}", ("system:serviceaccounts",))
+    rules = [obj["rules"] for obj in local if obj["kind"] == "Role" and is_named(obj, RESTARTS)]
+    assert [rule["resourceNames"] for rule in rules[0]] == [["model-gateway", "tool-gateway"]]
+    verbs = ("get", "patch", "list", "watch", "create", "update", "delete", "deletecollection")
+    asked = [Deed(verb, "apps", "deployments", space) for verb in verbs]
+    assert allowed(world, caller, asked) == set()  # of any Deployment whatever its name
+
+
+def is_named(obj: Mapping[str, Any], name: tuple[str, str]) -> bool:
+    return (obj["metadata"].get("namespace"), obj["metadata"]["name"]) == name
+
+
 def test_service_accounts_may_do_nothing_at_all(world: World, local: Rendered) -> None:
     accounts = [
         obj["metadata"]
         for obj in local
         if obj["kind"] == "ServiceAccount"
         and obj["metadata"]["namespace"] != names.SANDBOX_NAMESPACE  # an operator's own
+        and not is_named(obj, RESTARTS)
     ]
     assert len(accounts) > 20
     deeds = [("get", "", "secrets"), ("list", "", "pods"), ("get", "", "configmaps"), *SPECIAL]

@@ -86,7 +86,7 @@ class Copy:
         self.env = {key: value for key, value in os.environ.items() if key not in unwanted}
         self.env = {key: value for key, value in self.env.items() if not key.startswith("GIT_")}
         self.env |= {"ASPORA_STATE": str(self.state), "PRE_COMMIT_HOME": str(folder / "hooks")}
-        person = "-c user.name=newcomer -c user.email=newcomer@example.com"
+        person = "-c user.name=newcomer -c user.email=newcomer@example.com -c commit.gpgsign=false"
         for command in (
             "git init --quiet --initial-branch main",
             "git add --all",

@@ -61,7 +61,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     before = file.read_text("utf-8")
     assert "cpu: 20\n" in before
     for command in (
-        f"{git} commit --quiet -m main && git branch -m main && git checkout --quiet -b topic",
+        "git checkout --quiet -b topic",
         "sed -i 's/cpu: 20$/cpu: 19/' domains/wealth/domain.yaml",
         f"{git} commit --quiet -am topic && git checkout --quiet main",
         f"{git} merge --quiet --no-ff -m merge topic",

@@ -13,6 +13,9 @@ from functools import cache
 from typing import Any
 
 from aspora import snapshot
+from aspora.errors import AsporaError
+from aspora.stack import StackSettings
+from aspora.stack_aws import AwsSettings
 
 HOURS_A_MONTH = 730
 """As AWS' own calculator reckons: 8,760 hours a year by 12."""
@@ -83,3 +86,18 @@ def table(raw: Mapping[str, Any]) -> AwsPrices:
 
 def _price(key: str, entry: Mapping[str, Any]) -> Price:
     return Price(key, entry["usd"], entry["per"], entry["source"], entry["asOf"])
+
+
+def priced(settings: StackSettings, prices: AwsPrices) -> AwsSettings:
+    """The stack's AWS side; AsporaError where it has none, or prices are another region's."""
+    if settings.aws is None:
+        raise AsporaError(
+            f"the stack {settings.environment} has no AWS side, so it has no bill",
+            hint="staging and prod have one",
+        )
+    if settings.region != prices.region:
+        raise AsporaError(
+            f"no prices are known for {settings.region}",
+            hint=f"aspora/data/aws-prices.json holds those of {prices.region}",
+        )
+    return settings.aws

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from aspora.cli import COMMANDS
 from tests.core import ROOT
 from tests.github_mock import BOT, HEAD, MAIN, GitHub, pull, serve, zipped
 from tests.test_ci_comment import REPORT, ended
@@ -90,11 +89,6 @@ def account(bench: Bench) -> Iterator[None]:
     file.write_text(before.replace("accountId: null", 'accountId: "111122223333"'), "utf-8")
     yield
     file.write_text(before, "utf-8")
-
-
-def needs(command: str) -> None:
-    if command not in COMMANDS:
-        pytest.skip(f"aspora {command} is not here yet")
 
 
 # -- setting up -----------------------------------------------------------------------------------
@@ -191,7 +185,6 @@ def test_findings_fail_the_job_and_are_written_for_code_scanning_all_the_same(be
 
 
 def test_isolation_is_proven(bench: Bench) -> None:
-    needs("isolation")
     bench.passes("pr/isolation/No path crosses domains but the declared ones")
 
 
@@ -199,7 +192,6 @@ REPORT_STEP = "pr/report/The comment, the same for programs, and the page"
 
 
 def test_the_report_is_made_and_taken_by_the_comment(bench: Bench, github: GitHub) -> None:
-    needs("diff")
     bench.passes(REPORT_STEP)
     report = (bench.folder / "report.md").read_text("utf-8")
     assert "wealth" in report
@@ -227,7 +219,6 @@ LABELLED = (
 
 
 def test_the_cost_of_a_change_is_held_against_the_threshold(bench: Bench) -> None:
-    needs("estimate-cost")
     bench.given = {LABELLED: ""}
     bench.passes(COST)
 
@@ -401,14 +392,8 @@ def test_every_step_was_run(request: pytest.FixtureRequest) -> None:
     if config.option.keyword or any("::" in argument for argument in config.args):
         pytest.skip("only some tests were asked for")
     steps = {step.id: step for workflow in HERE.values() for step in workflow.steps if step.run}
-    awaited = {
-        name
-        for name, step in steps.items()
-        for command in ("isolation", "prices")
-        if f"aspora {command}" in step.run and command not in COMMANDS
-    }
     assert set(ELSEWHERE) <= steps.keys()
-    assert sorted(steps.keys() - RAN - set(ELSEWHERE) - awaited) == []
+    assert sorted(steps.keys() - RAN - set(ELSEWHERE)) == []
     assert all(len(reason.split()) > 4 for reason in ELSEWHERE.values())
 
 

@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from aspora.aws_prices import AwsPrices, aws_prices
+from aspora.aws_prices import AwsPrices, aws_prices, priced
 from aspora.bill import pools, rules
 from aspora.bill.left_out import left_out
 from aspora.bill.lines import Bill, Charge, Free, Line, merged
 from aspora.bill.text import format_markdown, format_text
 from aspora.bill.usage import usage
-from aspora.errors import AsporaError
 from aspora.named_secrets import NamedSecret
 from aspora.registered import Registered, aws_resources
 from aspora.render.objects import Object
 from aspora.services.releases import Release
 from aspora.stack import StackSettings
-from aspora.stack_aws import AwsSettings
 
 __all__ = ["Bill", "Charge", "Free", "Line", "bill", "format_markdown", "format_text", "left_out"]
 
@@ -40,7 +38,7 @@ def bill(
     has no rule.
     """
     prices = prices or aws_prices()
-    aws = _aws(settings, prices)
+    aws = priced(settings, prices)
     by_type: dict[str, list[Registered]] = {}
     for resource in aws_resources(tuple(resources)):
         by_type.setdefault(resource.type, []).append(resource)
@@ -58,20 +56,6 @@ def bill(
         tuple(Line(c.what, c.count, prices.price(c.key), c.basis) for c in charges),
         tuple(item for item in found if isinstance(item, Free)),
     )
-
-
-def _aws(settings: StackSettings, prices: AwsPrices) -> AwsSettings:
-    if settings.aws is None:
-        raise AsporaError(
-            f"the stack {settings.environment} has no AWS side, so it has no bill",
-            hint="staging and prod have one",
-        )
-    if settings.region != prices.region:
-        raise AsporaError(
-            f"no prices are known for {settings.region}",
-            hint=f"aspora/data/aws-prices.json holds those of {prices.region}",
-        )
-    return settings.aws
 
 
 def _secrets(stack: rules.Stack, secrets: Iterable[NamedSecret]) -> Iterator[Charge]:

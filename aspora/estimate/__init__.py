@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from aspora.aws_prices import AwsPrices, aws_prices
+from aspora.aws_prices import AwsPrices, aws_prices, priced
 from aspora.bill.lines import Bill
 from aspora.bill.nodes import Pod, overheads, reference
-from aspora.errors import AsporaError
 from aspora.estimate import compute, platform, tokens
 from aspora.estimate.amounts import KINDS, MEASURES, NOTHING, Kind, Measure, Part, Sums, summed
 from aspora.estimate.delta import CostDelta, DeltaRow, delta
@@ -115,7 +114,7 @@ def estimate(
     Raises AsporaError for a stack without AWS and for a region without prices.
     """
     prices = prices or Prices(aws_prices(), model_prices())
-    pools = _pools(settings, prices.aws)
+    pools = priced(settings, prices.aws).nodes
     used = _usage(domains, rendered, settings)
     skills = tuple(_skill(work, use, pools, settings, prices) for work, use in used)
     found = Estimate(settings.environment, settings.region, today, prices, skills)
@@ -139,20 +138,6 @@ def of_domains(
     objects = render_domains(domains, settings, only)
     rendered = Rendered(tuple(cluster_objects(settings)), objects)
     return estimate(wanted, rendered, settings, today, prices=prices)
-
-
-def _pools(settings: StackSettings, prices: AwsPrices) -> Nodes:
-    if settings.aws is None:
-        raise AsporaError(
-            f"the stack {settings.environment} has no AWS side, so it has no cost",
-            hint="staging and prod have one: --stack prod",
-        )
-    if settings.region != prices.region:
-        raise AsporaError(
-            f"no prices are known for {settings.region}",
-            hint=f"aspora/data/aws-prices.json holds those of {prices.region}",
-        )
-    return settings.aws.nodes
 
 
 def _usage(

@@ -99,19 +99,15 @@ def _leaves(
     for target, grants in lock.peers.items():
         other = network.groups[target]
         ports, by = _beyond(grants, other.one, promised)
-        if not ports:
-            continue
-        both, _ = network.between(group.index, target)
-        kind: FindingKind = "outside" if both else "one side"
-        if both and other.one.domain not in (None, pods.domain):
-            kind = "crossing"
-        noted.note(
-            kind,
-            pods.id,
-            f"may open connections to {{}} ({shown(ports)}), which nothing promises",
-            (member.id for member in other.members),
-            by,
-        )
+        if ports:
+            both, _ = network.between(group.index, target)
+            noted.note(
+                _kind(pods, other, both=bool(both)),
+                pods.id,
+                f"may open connections to {{}} ({shown(ports)}), which nothing promises",
+                (member.id for member in other.members),
+                by,
+            )
     for block, grants in lock.blocks.items():
         ports, by = _beyond_block(grants, block, promised)
         if ports:
@@ -124,6 +120,13 @@ def _leaves(
             )
 
 
+def _kind(pods: Pods, other: Group, *, both: bool) -> FindingKind:
+    """How bad it is that one side, or both, let pass what nothing promises."""
+    if not both:
+        return "one side"
+    return "outside" if other.one.domain in (None, pods.domain) else "crossing"
+
+
 def _enters(
     network: Network, group: Group, pods: Pods, promised: list[Promise], noted: Noted
 ) -> None:
@@ -131,19 +134,15 @@ def _enters(
     for source, grants in lock.peers.items():
         other = network.groups[source]
         ports, by = _beyond(grants, other.one, promised)
-        if not ports:
-            continue
-        both, _ = network.between(source, group.index)
-        kind: FindingKind = "outside" if both else "one side"
-        if both and other.one.domain not in (None, pods.domain):
-            kind = "crossing"
-        noted.note(
-            kind,
-            pods.id,
-            f"admits {{}} ({shown(ports)}), which nothing promises",
-            (member.id for member in other.members),
-            by,
-        )
+        if ports:
+            both, _ = network.between(source, group.index)
+            noted.note(
+                _kind(pods, other, both=bool(both)),
+                pods.id,
+                f"admits {{}} ({shown(ports)}), which nothing promises",
+                (member.id for member in other.members),
+                by,
+            )
     for block, grants in lock.blocks.items():
         noted.note(
             "outside",

@@ -26,6 +26,7 @@ from aspora.isolation.promises import (
     MANAGED,
     PLATFORM,
     PLATFORM_READS,
+    PREVIEW_ACTIONS,
     PREVIEWS,
     READER,
     READER_ACTIONS,
@@ -36,8 +37,6 @@ from aspora.isolation.shields import Shields
 
 CI_PATH = "/aspora/ci/"
 """Roles of GitHub's runs: deployments and previews of pull requests."""
-STATE = ("bucket *-pulumi-state", "bucket *-pulumi-state/*")
-"""What a preview reads, and whose locks it writes."""
 DATA = ("s3", "secretsmanager", "rds-db", "elasticache", "kms", "sts")
 """Services whose actions reach what domains own; the rest runs the cluster."""
 OWN_OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket")
@@ -230,7 +229,7 @@ class Cloud:
         if _exempt(holder, action, what):
             return
         foreign = what.owner == ANYBODY or what.owner in self._given.declared_by_name
-        if foreign or "*" in action:
+        if foreign or "*" in action or holder.kind == "run":
             self._noted.note(
                 "rights", subject, f"may {action} {{}}, which nothing promises", [what.name], [by]
             )
@@ -306,13 +305,16 @@ def _deploys(role: Role) -> bool:
 
 
 def _exempt(holder: Holder, action: str, what: Thing) -> bool:
-    """What a platform identity has of every domain by promise; of buckets it only writes."""
-    if holder.kind == "run" and any(fits(one, what.name) for one in STATE):
-        locks = what.name.endswith("/.pulumi/locks/*")
-        return locks or action in ("s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation")
+    """What is promised to an identity of the platform: to a preview all it may, to others what
+    they have of every domain; of buckets they only write."""
+    if holder.kind == "run":
+        return any(
+            action in actions and any(fits(one, what.name) for one in names)
+            for actions, names in PREVIEW_ACTIONS
+        )
     listed = any(fits(one, what.name) for one in PLATFORM_READS.get(holder.name, ()))
-    writes = action in ("s3:PutObject", "s3:AbortMultipartUpload")
-    return listed and (writes or what.kind != "bucket")
+    writes = ("s3:PutObject", "s3:AbortMultipartUpload")
+    return listed and action in (writes if what.kind == "bucket" else READER_ACTIONS)
 
 
 def _needed(skill: Skill, domain: str, account: str) -> list[tuple[str, str]]:

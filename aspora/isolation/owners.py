@@ -107,10 +107,12 @@ def _key(arn: str, statement: Statement) -> Thing:
     """A key is used through one service alone, and is one key, by its ID or by its alias."""
     through = condition(statement, "kms:ViaService", "StringEquals", "StringLike")
     alias = condition(statement, "kms:ResourceAliases", "ForAnyValue:StringEquals")
-    named = "*" not in arn or (alias and not any("*" in one for one in alias))
+    aliases = alias if alias and not any("*" in one for one in alias) else ()
     bound = through and all(literal(one).count(".") or not one.startswith("*") for one in through)
     part = "" if bound else "through any service"
-    return Thing("key", f"key {arn.rpartition(':')[2]}", SHARED if named else ANYBODY, part)
+    named = "*" not in arn or aliases
+    name = ", ".join(sorted(aliases)) or arn.rpartition(":")[2]
+    return Thing("key", f"key {name}", SHARED if named else ANYBODY, part)
 
 
 def _plain(name: str, arn: str) -> str:

@@ -151,6 +151,14 @@ MANAGED: Final = frozenset(
 """AWS's own policies that roles of the platform may have: none of them reaches data."""
 PREVIEWS: Final = frozenset({"SecurityAudit", "ViewOnlyAccess"})
 """AWS's own policies for the previews of pull requests: settings, and no data."""
+STATE: Final = ("bucket *-pulumi-state", "bucket *-pulumi-state/*")
+LOCKS: Final = "bucket *-pulumi-state/.pulumi/locks/*"
+PREVIEW_ACTIONS: Final[tuple[tuple[frozenset[str], tuple[str, ...]], ...]] = (
+    (frozenset({"s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation"}), STATE),
+    (frozenset({"s3:PutObject", "s3:DeleteObject"}), (LOCKS,)),
+    (frozenset({"kms:Decrypt", "kms:GenerateDataKey"}), ("key alias/*-pulumi",)),
+)
+"""What previews do of their own policies, and on what: they read Pulumi's state and hold a lock."""
 PLATFORM_READS: Final[Mapping[str, tuple[str, ...]]] = {
     "aspora-platform/model-gateway-secrets": (
         "secret aspora/*/*/openrouter",

@@ -16,6 +16,10 @@ from tests.isolation.mutants import CHANGES, Mutant, breaks, mutants
 
 EACH = 61
 """The sample is each 61st, a prime: it meets every kind of change."""
+RIGHTS = re.compile(
+    "AWS .+|ClusterRole|ClusterRoleBinding|Role|RoleBinding|SecretStore|ExternalSecret|Certificate"
+)
+"""Kinds that are looked at object by object: some milliseconds a mutant, so each is tried."""
 
 
 def score(found: Iterable[Mutant]) -> tuple[Counter[str], Counter[str], Counter[str], list[str]]:
@@ -50,6 +54,12 @@ def test_a_sample_of_mutants_is_caught_or_has_a_reason() -> None:
     sys.stdout.write(shown(every, caught, equal))
     assert missed == []
     assert caught.total() > 40
+
+
+def test_every_mutant_of_what_gives_rights_is_caught_or_has_a_reason() -> None:
+    found = [mutant for mutant in mutants(stack()) if RIGHTS.fullmatch(mutant.kind)]
+    assert len(found) > 1500
+    assert score(found)[-1] == []
 
 
 def test_the_parts_that_a_mutant_is_shown_to_say_what_all_of_them_say() -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aspora.changes.snapshot import Snapshot
     from aspora.isolation.model import Proof
     from aspora.page import State
+    from local.sides import Sides
 
 FORMATS = ("text", "markdown", "json", "html")
 
@@ -80,7 +81,7 @@ def diff(
     chosen = style or ("text" if output is None and sys.stdout.isatty() else "markdown")
     found = compared(root, stack, base, head)
     if complete or chosen == "html":
-        found = _completed(found, root)
+        found = _completed(found, _sides(root, stack))
     report = found.report
     if chosen == "html":
         data = _page(found)
@@ -114,12 +115,10 @@ def compared(root: Path, stack: str, base: str | None, head: str | None) -> Comp
     """Likewise, with the sides."""
     from aspora.changes import build, snapshot
     from local.change_memory import FileMemory
-    from local.paths import Paths
-    from local.sides import Sides
 
-    paths = Paths.from_environment(os.environ, stack)
-    before, after = Sides(root, stack, paths).both(base, head)
-    memory = FileMemory(paths.cache / "diff")
+    sides = _sides(root, stack)
+    before, after = sides.both(base, head)
+    memory = FileMemory(sides.paths.cache / "diff")
     try:
         new = snapshot.read(after, stack, memory)
         _check_prompts(new)
@@ -132,6 +131,13 @@ def compared(root: Path, stack: str, base: str | None, head: str | None) -> Comp
         error.hint = "compare with a revision that does: --base REVISION"
         raise
     return Compared(build.report(old, new), old, new)
+
+
+def _sides(root: Path, stack: str) -> Sides:
+    from local.paths import Paths
+    from local.sides import Sides
+
+    return Sides(root, stack, Paths.from_environment(os.environ, stack))
 
 
 def _check_prompts(head: Snapshot) -> None:
@@ -159,13 +165,13 @@ def _rendered(report: Report, style: str, *, colour: bool) -> bytes:
     return markdown(report).encode()
 
 
-def _completed(found: Compared, root: Path) -> Compared:
+def _completed(found: Compared, sides: Sides) -> Compared:
     from local import diff_sections
 
     if found.base is None or found.head is None:
         return found
-    proof = diff_sections.proof(found.head, root)
-    report = diff_sections.complete(found.report, found.base, found.head, proof)
+    proof = diff_sections.proof(found.head, sides.root)
+    report = diff_sections.complete(found.report, found.base, found.head, proof, sides)
     return replace(found, report=report, proof=proof)
 
 

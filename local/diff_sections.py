@@ -9,51 +9,50 @@ from typing import TYPE_CHECKING
 
 from aspora.changes import sections
 from aspora.changes.snapshot import RELEASE, Snapshot
+from local.estimate_commands import STACK as PROD
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from aspora.changes.model import Object, Report, Section
     from aspora.checks import Finding
-    from aspora.estimate import Estimate
     from aspora.isolation.model import Proof
+    from local.sides import Sides
 
 
-def complete(report: Report, base: Snapshot, head: Snapshot, proof: Proof | None) -> Report:
+def complete(
+    report: Report, base: Snapshot, head: Snapshot, proof: Proof | None, sides: Sides
+) -> Report:
     """The report with its sections; one that cannot be computed is left out."""
     today = datetime.now(UTC).date()
     return replace(
         report,
-        cost=_cost(base, head, today),
+        cost=_cost(base, head, sides, today),
         check=_checks(base, head, today),
         isolation=sections.isolation(proof) if proof else None,
     )
 
 
-def _cost(base: Snapshot, head: Snapshot, today: date) -> Section | None:
-    """Of the domains that can differ; none where a side has no AWS, or only objects are known."""
-    from aspora.estimate import delta
+def _cost(base: Snapshot, head: Snapshot, sides: Sides, today: date) -> Section | None:
+    """On prod, which executions are declared for, or on the stack compared where there is no prod;
+    of the domains that can differ. None where that has no AWS, or only objects are known."""
+    from aspora.estimate import delta, of_domains
 
-    sides = [side.settings for side in (base, head)]
-    if not all(settings and settings.aws for settings in sides) or not base.files:
+    if not base.files or base.settings is None or head.settings is None:
         return None
-    same = base.settings == head.settings
+    stack, old, new = base.stack, base.settings, head.settings
+    prod_old, prod_new = (sides.settings_of(side.source, PROD) for side in (base, head))
+    if prod_old and prod_new:
+        stack, old, new = PROD, prod_old, prod_new
+    if not (old.aws and new.aws):
+        return None
     moved = {
         name
         for name in (*base.files, *head.files)
-        if not same
+        if old != new
         or base.text(name) != head.text(name)
         or base.callers.get(name) != head.callers.get(name)
     }
-    return sections.cost(delta(_estimate(base, today, moved), _estimate(head, today, moved)))
-
-
-def _estimate(side: Snapshot, today: date, only: Collection[str]) -> Estimate:
-    from aspora.estimate import of_domains
-
-    if side.settings is None:
-        raise TypeError("a side without settings has no cost")
-    return of_domains(side.domains, side.settings, today, only)
+    before = of_domains(base.domains, old, today, moved)
+    return sections.cost(delta(before, of_domains(head.domains, new, today, moved)), stack)
 
 
 def _checks(base: Snapshot, head: Snapshot, today: date) -> Section | None:

@@ -13,8 +13,9 @@ from aspora.changes.model import Side
 from aspora.changes.owners import PLACES
 from aspora.changes.snapshot import Source
 from aspora.cli.common import shown
-from aspora.errors import UsageError
+from aspora.errors import InvalidInput, UsageError
 from aspora.problems import Problem, quoted
+from aspora.stack import StackSettings
 from local import own_code, recorded
 from local.paths import Paths
 from local.revisions import Repository
@@ -72,6 +73,20 @@ class Sides:
             return self._recorded(recorded.of_export(path), str(shown(path)))
         repository = Repository(self.root)
         return self._revision(repository, repository.commit(name), name)
+
+    def settings_of(self, source: Source, stack: str) -> StackSettings | None:
+        """Another stack's settings on a side that was read; None where it has none that hold."""
+        name = f"Pulumi.{stack}.yaml"
+        text: str | Problem | None = None
+        if source.folder is not None:
+            path = Path(source.folder, name)
+            text = yamldoc.read(path, name=name, inside=Path(source.folder))
+        elif source.side.commit:
+            text = Repository(self.root).texts(source.side.commit, [name]).get(name)
+        try:
+            return None if text is None else load.read_stack(stack, text)
+        except InvalidInput:
+            return None
 
     def _working_tree(self) -> Source:
         return self._folder(self.root, WORKING_TREE)

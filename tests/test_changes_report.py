@@ -141,7 +141,11 @@ def test_who_calls_is_seen_on_both_sides() -> None:
     said = [item.what for item in made.loosened]
     assert "agent advisor may call fraud/risk/analyze-transaction" in said
     assert "fraud/risk/analyze-transaction may be called by wealth/advisor" in said
-    assert any("may call" in item.what for item in made.loosened if item.key)
+    accounts = (
+        f"wealth-advisor-{skill} of aspora-wealth"
+        for skill in ("suggest-allocation", "explain-performance")
+    )
+    assert f"{', '.join(accounts)} may call" in [item.what for item in made.loosened if item.key]
 
 
 def test_a_reason_of_a_loosening_is_shown() -> None:

@@ -126,6 +126,25 @@ def test_what_main_did_meanwhile_is_not_the_branchs(repo: Repo, diff: Run) -> No
     assert [field["path"] for field in change["fields"]] == ['spec.hard["requests.cpu"]']
 
 
+def test_what_it_costs_is_of_prod_whose_executions_are_declared(repo: Repo, diff: Run) -> None:
+    repo.edit("executionsPerDay: 900", "executionsPerDay: 901")
+    section = json.loads(diff("--complete").out)["cost"]
+    assert section["summary"].startswith("USD a month on prod: +")
+    assert [row[0] for row in section["rows"]] == ["fraud/risk/analyze-transaction", "all"]
+
+
+@pytest.mark.parametrize("unreadable", [None, "config: [\n"])
+def test_what_it_costs_is_of_the_stack_compared_where_prod_is_none(
+    repo: Repo, diff: Run, unreadable: str | None
+) -> None:
+    prod = repo.root / "Pulumi.prod.yaml"
+    prod.unlink() if unreadable is None else prod.write_text(unreadable)
+    repo.edit("executionsPerDay: 900", "executionsPerDay: 901")
+    assert json.loads(diff("--complete").out)["cost"] is None  # local has no AWS
+    section = json.loads(diff("--complete", "--stack", "staging").out)["cost"]
+    assert section["summary"] == "no skill's cost changes on staging"
+
+
 def test_two_revisions(repo: Repo, diff: Run) -> None:
     repo.edit("pods: 60", "pods: 61")
     commit = repo.commit("more pods")

@@ -27,7 +27,7 @@ def test_a_change_of_cost_is_told_by_skill_and_in_all() -> None:
         DeltaRow("cats", "cats/keeper/groom", (compute("6"),), None),
         DeltaRow("cats", "cats/keeper/walk", (compute("3"),), (compute("3"),)),
     )
-    section = sections.cost(CostDelta(rows))
+    section = sections.cost(CostDelta(rows), "prod")
     assert section.columns == ("Skill", "Low", "Expected", "High")
     # 15 - 9 = 6, a third of it and twice of it; then the 6 of the skill that goes.
     assert section.rows == (
@@ -40,7 +40,7 @@ def test_a_change_of_cost_is_told_by_skill_and_in_all() -> None:
 
 def test_what_has_no_price_is_never_nothing() -> None:
     unpriced = Part("models", "budget", missing="no price")
-    section = sections.cost(CostDelta((DeltaRow("cats", "cats/a/b", None, (unpriced,)),)))
+    section = sections.cost(CostDelta((DeltaRow("cats", "cats/a/b", None, (unpriced,)),)), "prod")
     assert section.status == "attention"
     assert "unknown" in section.summary
     assert "unknown" in str(section.rows[0])
@@ -48,7 +48,8 @@ def test_what_has_no_price_is_never_nothing() -> None:
 
 def test_no_change_of_cost_is_said() -> None:
     row = DeltaRow("cats", "cats/a/b", (compute("1"),), (compute("1"),))
-    assert sections.cost(CostDelta((row,))).summary == "no skill's cost changes"
+    section = sections.cost(CostDelta((row,)), "prod")
+    assert section.summary == "no skill's cost changes on prod"
 
 
 def finding(name: str) -> Finding:

@@ -424,5 +424,5 @@ def _untouched(both: Both, changes: Sequence[Change], reordered: Sequence[Key]) 
     return Untouched(
         tuple(same),
         sum(1 for skill in all_skills if skill not in skills),
-        kept + (sum(both.base.sizes()[name] for name in aside) if aside else 0),
+        kept + (sum(both.base.sizes[name] for name in aside) if aside else 0),
     )

@@ -16,14 +16,16 @@ T = TypeVar("T")
 
 
 def of_domain(before: Domain | None, after: Domain) -> Iterator[Loosened]:
-    """What a domain may do at the head that it may not at the base; all it may when it is new."""
+    """What a domain may do at the head that it may not at the base; all it may when it is new.
+
+    New ways first, more of what there was last: the first is what the verdict names."""
     yield from _sandbox(before, after)
     yield from _egress(before, after)
-    if before is not None:
-        yield from _quota(before, after)
     yield from _agents(before, after)
     yield from _callers(before, after)
     yield from _tools(before, after)
+    if before is not None:
+        yield from _quota(before, after)
 
 
 def _found(domain: Domain, what: str, path: str, reason: str | None = None) -> Loosened:

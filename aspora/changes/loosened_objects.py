@@ -230,7 +230,14 @@ def _authorization(before: Object | None, after: Object | None) -> Iterator[Foun
             yield "a rule lets in whoever calls", "spec.rules"
         new = [who for who in callers if who not in known]
         if new:
-            yield f"{', '.join(new)} may call", "spec.rules"
+            yield f"{', '.join(map(_caller, new))} may call", "spec.rules"
+
+
+def _caller(who: str) -> str:
+    """An identity of the mesh by its account and namespace; whoever else as the policy has it."""
+    _, found, account = who.partition("/ns/")
+    space, is_account, name = account.partition("/sa/")
+    return f"{name} of {space}" if found and is_account else who
 
 
 def _callers(rule: Mapping[str, Any]) -> list[str]:

@@ -16,11 +16,11 @@ from aspora.isolation.model import Proof
 SKILLS_ONLY = "What skills cause themselves; aspora cost shows the platform's part and every price."
 
 
-def cost(found: CostDelta) -> Section:
-    """USD a month, by skill and in all; what has no price is said, and is in no sum."""
+def cost(found: CostDelta, stack: str) -> Section:
+    """USD a month on a stack, by skill and in all; what has no price is said, and is in no sum."""
     changed = found.changed
     if not changed:
-        return Section("Cost", "ok", "no skill's cost changes")
+        return Section("Cost", "ok", f"no skill's cost changes on {stack}")
     low, expected, high = (change(found.change(measure)) for measure in MEASURES)
     unknown = any(found.change(measure).unknown for measure in MEASURES)
     rows = [
@@ -30,7 +30,7 @@ def cost(found: CostDelta) -> Section:
     return Section(
         "Cost",
         "attention" if unknown or found.change("high").usd > 0 else "ok",
-        f"USD a month: {expected} expected, {low} low, {high} high",
+        f"USD a month on {stack}: {expected} expected, {low} low, {high} high",
         ("Skill", "Low", "Expected", "High"),
         tuple(rows),
         SKILLS_ONLY,

@@ -106,7 +106,7 @@ class Snapshot:
         """The objects of no domain, with the Helm releases."""
         if self.source.objects is not None:
             return tuple(obj for obj in self.source.objects if not domain_of(obj))
-        key = f"shared-{self._digest()}"
+        key = f"shared-{self._digest}"
         kept = _loads(self.memory.get(key))
         if isinstance(kept, list):
             return tuple(kept)
@@ -133,9 +133,10 @@ class Snapshot:
             for domain in render_domains(self.domains, self.settings, only):
                 yield from domain
 
+    @cached_property
     def sizes(self) -> Mapping[str, int]:
         """How many objects each domain has."""
-        key = f"sizes-{self._digest()}"
+        key = f"sizes-{self._digest}"
         kept = _loads(self.memory.get(key))
         if isinstance(kept, dict):
             return kept
@@ -170,7 +171,7 @@ class Snapshot:
 
     def holds(self) -> bool:
         """Whether the domains hold together; remembered, so that each platform is checked once."""
-        key = f"holds-{self._digest()}"
+        key = f"holds-{self._digest}"
         if self.memory.get(key) == _HOLDS:
             return True
         if self.settings is None or rules.check(self.domains, self.settings, frozenset()):
@@ -178,6 +179,7 @@ class Snapshot:
         self.memory.put(key, _HOLDS)
         return True
 
+    @cached_property
     def _digest(self) -> str:
         """Of all that decides the objects."""
         return _digest(self.source.code, self.stack, self.source.stack, *_flat(self.source.domains))

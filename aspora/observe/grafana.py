@@ -27,25 +27,35 @@ DATASOURCE = "prometheus"
 """The uid that kube-prometheus-stack gives its own Prometheus (grafana.sidecar.datasources.uid)."""
 SIDECAR_LABEL = {"grafana_dashboard": "1"}
 FOLDER = {"grafana_folder": "Aspora"}
+ANY_DOMAIN = "ANY_DOMAIN"
+"""Stands for a domain's name: no domain can have it."""
 TRACES = "langfuse"
 """The host, in the stack's private zone, where traces are looked at."""
 
 
 def config_maps(domains: Sequence[Domain], settings: StackSettings) -> Iterator[Object]:
     """A ConfigMap for each dashboard."""
+    where = settings.gitops.repo_url, traces_url(settings)
     for board in dashboards.COMMON:
-        yield _config_map(board, settings, names.platform_labels())
+        yield _config_map(board.uid, dashboard_json(board, *where), names.platform_labels())
     for domain in domains:
         labels = names.platform_labels() | {names.DOMAIN_LABEL: domain.name}
-        yield _config_map(dashboards.domain(domain.name), settings, labels)
+        uid = dashboards.domain_uid(domain.name)
+        yield _config_map(uid, domain_json(domain.name, *where), labels)
 
 
-def _config_map(board: Board, settings: StackSettings, labels: dict[str, str]) -> Object:
-    text = dashboard_json(board, settings.gitops.repo_url, traces_url(settings))
+def _config_map(uid: str, text: str, labels: dict[str, str]) -> Object:
     space = names.OBSERVABILITY_NAMESPACE
-    name = f"dashboard-{board.uid}"
-    head = named("v1", "ConfigMap", name, space, labels | SIDECAR_LABEL, FOLDER)
-    return head | {"data": {f"{board.uid}.json": text}}
+    head = named("v1", "ConfigMap", f"dashboard-{uid}", space, labels | SIDECAR_LABEL, FOLDER)
+    return head | {"data": {f"{uid}.json": text}}
+
+
+def domain_json(name: str, repository: str, traces: str) -> str:
+    """A domain's dashboard. The SDK takes longer for one than all else of a domain takes to
+    render: it writes one for a domain that cannot be, and each has its own name put in."""
+    text = dashboard_json(dashboards.domain(ANY_DOMAIN), repository, traces)
+    uid = dashboards.domain_uid(ANY_DOMAIN)
+    return text.replace(uid, dashboards.domain_uid(name)).replace(ANY_DOMAIN, name)
 
 
 def traces_url(settings: StackSettings) -> str:
@@ -53,7 +63,7 @@ def traces_url(settings: StackSettings) -> str:
     return f"https://{TRACES}.{settings.aws.dns.private_zone}" if settings.aws else ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=64)
 def dashboard_json(board: Board, repository: str, traces: str) -> str:
     """The dashboard as Grafana reads it; the same bytes for the same board."""
     from grafana_foundation_sdk.cog.encoder import JSONEncoder

@@ -12,7 +12,7 @@ import yaml
 from aspora import names
 from aspora.observe import owners_dashboards as boards
 from aspora.observe.dashboards import worse_down, worse_up
-from aspora.observe.grafana import DATASOURCE
+from aspora.observe.grafana import DATASOURCE, dashboard_json, domain_json
 from aspora.observe.skill_alerts import LATENCY_SECONDS
 from tests.core import ROOT, python, repository
 from tests.observe.lab import dashboards, of_kind, panel_queries
@@ -34,6 +34,13 @@ def test_every_dashboard_is_there_and_has_its_address() -> None:
         assert not board["editable"]
         assert board["timezone"] == "utc"
     assert len(boards.domain_uid("x" * 63)) == boards.UID_LIMIT
+
+
+@pytest.mark.parametrize("name", ["fraud", "a", "x" * 63])
+def test_a_domains_dashboard_is_the_one_that_the_sdk_writes_for_it(name: str) -> None:
+    assert domain_json(name, "repo", "traces") == dashboard_json(
+        boards.domain(name), "repo", "traces"
+    )
 
 
 def test_the_sidecar_finds_them() -> None:

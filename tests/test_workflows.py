@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,31 @@ def test_they_are_found() -> None:
         *("actions/setup", "actions/stack"),
     }
     assert sum(1 for workflow in HERE.values() for step in workflow.steps if step.run) > 25
+
+
+@pytest.mark.parametrize(
+    ("schema", "pattern"),
+    [
+        ("vendor.github-workflows", ".github/workflows/*.yml"),
+        ("vendor.github-actions", ".github/actions/*/action.yml"),
+        ("vendor.gitlab-ci", "ci/gitlab.yml"),
+    ],
+)
+def test_they_are_what_their_services_take(schema: str, pattern: str, tmp_path: Path) -> None:
+    """By the services' published schemas, as check-jsonschema carries them."""
+
+    def held(*files: Path) -> int:
+        command = ("-m", "check_jsonschema", "--no-cache", "--builtin-schema", schema)
+        return subprocess.run((sys.executable, *command, *files), check=False).returncode
+
+    files = sorted(ROOT.glob(pattern))
+    assert files
+    assert held(*files) == 0
+    broken = tmp_path / files[0].name
+    broken.write_text(
+        files[0].read_text("utf-8").replace("name:", "nama:").replace("script:", "scirpt:")
+    )
+    assert held(broken) == 1
 
 
 @RULE

@@ -145,7 +145,7 @@ def test_who_calls_is_seen_on_both_sides() -> None:
         f"wealth-advisor-{skill} of aspora-wealth"
         for skill in ("suggest-allocation", "explain-performance")
     )
-    assert f"{', '.join(accounts)} may call" in [item.what for item in made.loosened if item.key]
+    assert f"lets in {', '.join(accounts)}" in [item.what for item in made.loosened if item.key]
 
 
 def test_a_reason_of_a_loosening_is_shown() -> None:

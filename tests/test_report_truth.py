@@ -57,20 +57,19 @@ class Series:
         self._folder = folder
         self._settings = settings()
         self._at = -1
-        self.platform = edits.first(self._settings, folder / "drafts")
+        self._states = [(edits.first(self._settings, folder / "drafts"), "the first")]
 
     def up(self) -> Lab:
         """The lab, with its platform up."""
         if self._at < 0:
-            self._bring(self.platform)
+            self._bring(self._state(0)[0])
         return self._lab
 
     def go(self, seed: int) -> None:
         """Have the platform run as it is before `seed`."""
-        states = self._states(seed)
-        before, (after, what) = states[-2][0], states[-1]
+        after, what = self._state(seed)
         if self._at != seed - 1:
-            self._bring(before)
+            self._bring(self._state(seed - 1)[0])
         old = self._copy("before")
         edits.write(after, self._lab.root)
         new = self._copy("after")
@@ -79,14 +78,14 @@ class Series:
         self._at = seed
         assert_same(named(report, *sides), events, f"seed {seed}: {what}")
 
-    def _states(self, seed: int) -> list[tuple[Platform, str]]:
-        """From the first platform to the one after `seed`."""
-        states = [(edits.first(self._settings, self._folder / "drafts"), "the first")]
-        for number in range(1, seed + 1):
-            states.append(
-                edits.edited(number, states[-1][0], self._settings, self._folder / "drafts")
+    def _state(self, seed: int) -> tuple[Platform, str]:
+        """The platform after `seed`, and what it did: edits from the first on, each made once."""
+        while len(self._states) <= seed:
+            before, _ = self._states[-1]
+            self._states.append(
+                edits.edited(len(self._states), before, self._settings, self._folder / "drafts")
             )
-        return states
+        return self._states[seed]
 
     def _bring(self, wanted: Platform) -> None:
         edits.write(wanted, self._lab.root)

@@ -230,7 +230,7 @@ def _authorization(before: Object | None, after: Object | None) -> Iterator[Foun
             yield "a rule lets in whoever calls", "spec.rules"
         new = [who for who in callers if who not in known]
         if new:
-            yield f"{', '.join(map(_caller, new))} may call", "spec.rules"
+            yield f"lets in {', '.join(map(_caller, new))}", "spec.rules"
 
 
 def _caller(who: str) -> str:

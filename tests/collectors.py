@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"{}")
 
-    do_PUT = do_POST  # noqa: N815 - the base class calls it so
+    do_PUT = do_POST
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":

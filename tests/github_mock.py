@@ -299,7 +299,7 @@ def serve(state: GitHub) -> Iterator[GitHub]:
                 location = str(answer) if code == 302 else ""
                 self._send(code, b"" if location else json.dumps(answer).encode(), location)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815 - the names that http.server calls
+        do_GET = do_POST = do_PATCH = do_DELETE = _any
 
         def _send(self, code: int, data: bytes, location: str = "") -> None:
             self.send_response(code)

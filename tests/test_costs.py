@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import threading
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
@@ -22,6 +19,7 @@ from aspora import cli
 from aspora.costs import attribution, formats, prometheus, records
 from aspora.costs.attribution import IDLE_DOMAIN, Place, Row, attribute, between, skill_ids, total
 from aspora.errors import AsporaError
+from tests import loopback
 from tests.core import repository
 
 SAMPLES = Path(__file__).parent / "costs"
@@ -400,36 +398,26 @@ def test_a_file_that_is_not_there(aspora: Callable[..., Outcome], tmp_path: Path
 Answers = Callable[[str, dict[str, str]], tuple[int, str]]
 
 
-class Server(HTTPServer):
+class Server(loopback.Server):
     answers: Answers
     asked: list[tuple[str, dict[str, str]]]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(loopback.Handler):
     server: Server
 
     def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        self.server.asked.append((parts.path, query))
-        code, text = self.server.answers(parts.path, query)
-        self.send_response(code)
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *_: Any) -> None:
-        """Quiet."""
+        path, query = self.asked()
+        self.server.asked.append((path, query))
+        code, text = self.server.answers(path, query)
+        self.send(code, text.encode())
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as found:
+    with loopback.serving(Server(Handler)) as found:
         found.asked = []
-        thread = threading.Thread(target=found.serve_forever)
-        thread.start()
         yield found
-        found.shutdown()
-        thread.join()
 
 
 def prometheus_says(query: str) -> str:

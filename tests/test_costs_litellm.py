@@ -8,14 +8,11 @@ at hand to record it from.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -25,6 +22,7 @@ from aspora.costs.attribution import attribute, total
 from aspora.costs.records import SpendRecord
 from aspora.errors import AsporaError
 from aspora.prices import ModelPrice, PriceTable
+from tests import loopback
 
 SAMPLE = Path(__file__).parent / "costs/litellm.jsonl"
 IDS = {
@@ -161,40 +159,32 @@ def test_a_model_that_is_free_of_charge_costs_nothing(monkeypatch: pytest.Monkey
 # The command
 
 
-class Gateway(ThreadingHTTPServer):
+class Gateway(loopback.Server):
     """Answers as LiteLLM's `/user/daily/activity` does."""
 
     answers: list[Any]
     asked: list[tuple[str, dict[str, str]]]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(loopback.Handler):
     server: Gateway
 
     def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        self.server.asked.append((parts.path, query))
+        path, query = self.asked()
+        self.server.asked.append((path, query))
         known = self.headers["authorization"] == f"Bearer {MASTER}"
-        self.send_response(200 if known else 401)
-        self.end_headers()
         if known:
-            self.wfile.write(json.dumps(self.server.answers[int(query["page"]) - 1]).encode())
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
+            self.send(200, self.server.answers[int(query["page"]) - 1])
+        else:
+            self.send(401, b"")
 
 
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
-    with Gateway(("127.0.0.1", 0), Handler) as server:
+    with loopback.serving(Gateway(Handler)) as server:
         server.answers, server.asked = pages(), []
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join()
 
 
 Cost = Callable[..., tuple[int, str, str]]

@@ -8,14 +8,11 @@ its paging, its hashes, and a refusal of fields that its request models do not h
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -26,6 +23,7 @@ from aspora.gateways.model.plan import plan
 from aspora.gateways.model.reconcile import steps
 from aspora.prices import ModelPrice
 from local.gateway_client import service
+from tests import loopback
 from tests.core import settings
 from tests.gateways_lab import two
 from tests.proofs.arithmetic import Call, cost, holds, spent
@@ -46,22 +44,16 @@ KNOWN = {
 }
 
 
-class FakeGateway(ThreadingHTTPServer):
+class FakeGateway(loopback.Server):
     """LiteLLM's teams and keys, in memory."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.teams: dict[str, Json] = {}
         self.keys: dict[str, Json] = {}
         self.seen: list[str] = []
         self.answers: dict[str, tuple[int, bytes]] = {}
         """What to answer to a path instead of the truth."""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
     def change(self, path: str, body: Json) -> str | None:
         """What is wrong with the request, or None once it is done."""
@@ -90,67 +82,50 @@ class FakeGateway(ThreadingHTTPServer):
         return None
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(loopback.Handler):
     server: FakeGateway
 
     def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        if not self._known() or self._instead(url.path):
+        path, query = self.asked()
+        if not self._known() or self._instead(path):
             return
-        if url.path == "/team/list":
-            self._send(200, list(self.server.teams.values()))
+        if path == "/team/list":
+            self.send(200, list(self.server.teams.values()))
             return
-        query = {key: values[0] for key, values in parse_qs(url.query).items()}
         size, page = int(query["size"]), int(query["page"])
         keys = list(self.server.keys.values())
         shown = keys[(page - 1) * size : page * size]
         pages = -(-len(keys) // size)
-        self._send(200, {"keys": shown, "total_count": len(keys), "total_pages": pages})
+        self.send(200, {"keys": shown, "total_count": len(keys), "total_pages": pages})
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = self.body()
         if not self._known() or self._instead(self.path):
             return
         self.server.seen.append(self.path)
         wrong = self.server.change(self.path, body)
         if wrong:
-            self._send(400, {"error": {"message": wrong}})
+            self.send(400, {"error": {"message": wrong}})
         else:
-            self._send(200, {})
+            self.send(200, {})
 
     def _known(self) -> bool:
         good = self.headers["authorization"] == f"Bearer {MASTER}"
         if not good:
-            self._send(401, {"error": {"message": "Invalid proxy server token passed"}})
+            self.send(401, {"error": {"message": "Invalid proxy server token passed"}})
         return good
 
     def _instead(self, path: str) -> bool:
         if path in self.server.answers:
-            self._write(*self.server.answers[path])
+            self.send(*self.server.answers[path])
         return path in self.server.answers
-
-    def _send(self, status: int, body: Any) -> None:
-        self._write(status, json.dumps(body).encode())
-
-    def _write(self, status: int, data: bytes) -> None:
-        self.send_response(status)
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGateway]:
     monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
-    with FakeGateway() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    with loopback.serving(FakeGateway()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -6,15 +6,14 @@ import gzip
 import json
 import shutil
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from aspora import cli, snapshot
 from local import price_sources
+from tests import loopback
 from tests.core import MINIMAL, ROOT, write
 
 SAMPLES = Path(__file__).parent / "price_lists"
@@ -54,44 +53,30 @@ def aspora(capsys: pytest.CaptureFixture[str]) -> Run:
     return run
 
 
-class Lists(ThreadingHTTPServer):
+class Lists(loopback.Server):
     """Answers by path: (status, headers, body)."""
 
     answers: dict[str, tuple[int, dict[str, str], bytes]]
     asked: list[str]
 
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server_port}{path}"
 
-
-class Handler(BaseHTTPRequestHandler):
+class Handler(loopback.Handler):
     server: Lists
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
         status, headers, body = self.server.answers.get(self.path, (404, {}, b""))
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Quiet."""
+        self.send(status, body, headers)
 
 
 @pytest.fixture
 def server() -> Iterator[Lists]:
-    with Lists(("127.0.0.1", 0), Handler) as found:
+    with loopback.serving(Lists(Handler)) as found:
         found.answers = {
             f"/{path.name}": (200, {}, path.read_bytes()) for path in SAMPLES.iterdir()
         }
         found.asked = []
-        thread = threading.Thread(target=found.serve_forever)
-        thread.start()
         yield found
-        found.shutdown()
-        thread.join()
 
 
 def contents(data: Path) -> dict[str, bytes]:
@@ -104,7 +89,7 @@ def test_lists_of_a_server_are_written_sealed_and_said(
     before = contents(data)
     names = ("openrouter-models.json", "aws-ec2.csv", "aws-rds.json")
     code, out, err = aspora(
-        "refresh", *(w for name in names for w in ("--from", server.url(f"/{name}")))
+        "refresh", *(w for name in names for w in ("--from", f"{server.url}/{name}"))
     )
     assert code == 0, err
     assert "ec2.m6a.xlarge: 0.1728 to 0.18 USD (+4.2 %)\n" in out
@@ -116,16 +101,16 @@ def test_lists_of_a_server_are_written_sealed_and_said(
     for name in snapshot.SEALED:
         snapshot.opened(after[name].decode(), name)
     entry = json.loads(after[snapshot.AWS_FILE])["prices"]["nat.gateway"]
-    assert (entry["asOf"], entry["source"]) == ("2026-11-20", server.url("/aws-ec2.csv"))
+    assert (entry["asOf"], entry["source"]) == ("2026-11-20", f"{server.url}/aws-ec2.csv")
 
 
 def test_a_refresh_again_writes_nothing(data: Path, aspora: Run, server: Lists) -> None:
     for _ in range(2):
-        code, out, _ = aspora("refresh", "--from", server.url("/aws-ec2.csv"))
+        code, out, _ = aspora("refresh", "--from", f"{server.url}/aws-ec2.csv")
         written = contents(data)
     assert code == 0
     assert out.startswith("no price moved\n")
-    code, _, _ = aspora("refresh", "--from", server.url("/aws-ec2.csv"))
+    code, _, _ = aspora("refresh", "--from", f"{server.url}/aws-ec2.csv")
     assert contents(data) == written
 
 
@@ -142,7 +127,7 @@ def test_a_list_that_goes_on_is_read_to_its_end(data: Path, aspora: Run, server:
     first, *rest = whole["data"]
     server.answers["/a"] = (200, {}, json.dumps({"data": rest, "next": "/b?offset=2"}).encode())
     server.answers["/b?offset=2"] = (200, {}, json.dumps({"data": [first], "next": None}).encode())
-    code, out, _ = aspora("refresh", "--from", server.url("/a"))
+    code, out, _ = aspora("refresh", "--from", f"{server.url}/a")
     assert code == 0
     assert out.endswith("2 of 90 prices looked up, 1 moved\n")
     assert server.asked == ["/a", "/b?offset=2"]
@@ -151,16 +136,16 @@ def test_a_list_that_goes_on_is_read_to_its_end(data: Path, aspora: Run, server:
 def test_a_compressed_answer_is_read(data: Path, aspora: Run, server: Lists) -> None:
     body = gzip.compress((SAMPLES / "aws-ec2.csv").read_bytes())
     server.answers["/z"] = (200, {"Content-Encoding": "gzip"}, body)
-    assert aspora("refresh", "--from", server.url("/z"))[0] == 0
+    assert aspora("refresh", "--from", f"{server.url}/z")[0] == 0
 
 
 def test_a_redirect_is_followed_and_none_out_of_https(
     data: Path, aspora: Run, server: Lists
 ) -> None:
     server.answers["/moved"] = (302, {"Location": "/spot.json"}, b"")
-    assert aspora("refresh", "--from", server.url("/moved"))[0] == 0
+    assert aspora("refresh", "--from", f"{server.url}/moved")[0] == 0
     server.answers["/out"] = (302, {"Location": "http://prices.example/spot.json"}, b"")
-    code, _, err = aspora("refresh", "--from", server.url("/out"))
+    code, _, err = aspora("refresh", "--from", f"{server.url}/out")
     assert code == 2
     assert '"http://prices.example/spot.json" is no https:// address' in err
 
@@ -186,8 +171,8 @@ def test_of_a_bad_list_among_good_ones_nothing_is_written(
     status, body, words = BAD[path]
     server.answers[path] = (status, {}, body)
     before = contents(data)
-    good = server.url("/aws-ec2.csv")
-    code, out, err = aspora("refresh", "--from", good, "--from", server.url(path))
+    good = f"{server.url}/aws-ec2.csv"
+    code, out, err = aspora("refresh", "--from", good, "--from", server.url + path)
     assert code in (1, 2)
     assert out == ""
     assert words in err
@@ -198,7 +183,7 @@ def test_a_list_larger_than_any_is_not_read(
     data: Path, aspora: Run, server: Lists, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(price_sources, "MOST_BYTES", 1000)
-    code, _, err = aspora("refresh", "--from", server.url("/aws-ec2.csv"))
+    code, _, err = aspora("refresh", "--from", f"{server.url}/aws-ec2.csv")
     assert code == 1
     assert "is larger than any price list" in err
 

@@ -10,17 +10,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote
 
 import pytest
 
 from aspora.cli import run
+from tests import loopback
 from tests.core import MINIMAL, ROOT, write
 
 PUBLIC, SECRET = "pk-lf-0123456789", "sk-lf-9876543210"
@@ -32,20 +31,14 @@ NAME = "pets/vet/advise/system"
 Json = dict[str, Any]
 
 
-class MockLangfuse(ThreadingHTTPServer):
+class MockLangfuse(loopback.Server):
     """Prompts by name, each a list of its versions."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.prompts: dict[str, list[Json]] = {}
         self.seen: list[str] = []
         self.answers: dict[str, tuple[int, bytes]] = {}
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
     def create(self, body: Json) -> Json | str:
         if body.keys() - FIELDS:
@@ -84,19 +77,18 @@ class MockLangfuse(ThreadingHTTPServer):
         assert isinstance(found, dict)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(loopback.Handler):
     server: MockLangfuse
 
     def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        if not self._lets_in(url.path):
+        path, query = self.asked()
+        if not self._lets_in(path):
             return
-        if url.path == API:
+        if path == API:
             self._list(int(query["page"]), int(query["limit"]))
             return
-        versions = self.server.prompts[unquote(url.path.removeprefix(f"{API}/"))]
-        self._send(200, versions[int(query["version"]) - 1])
+        versions = self.server.prompts[unquote(path.removeprefix(f"{API}/"))]
+        self.send(200, versions[int(query["version"]) - 1])
 
     def _list(self, page: int, limit: int) -> None:
         assert limit <= 100
@@ -106,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
         ]
         shown = rows[(page - 1) * limit : page * limit]
         meta = {"page": page, "limit": limit, "totalItems": len(rows)}
-        self._send(200, {"data": shown, "meta": meta | {"totalPages": -(-len(rows) // limit)}})
+        self.send(200, {"data": shown, "meta": meta | {"totalPages": -(-len(rows) // limit)}})
 
     def do_POST(self) -> None:
         self._change(lambda body, _: self.server.create(body), 201)
@@ -119,48 +111,32 @@ class Handler(BaseHTTPRequestHandler):
         self._change(label, 200)
 
     def _change(self, made: Any, status: int) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = self.body()
         if not self._lets_in(f"{self.command} {self.path}"):
             return
         self.server.seen.append(f"{self.command} {self.path.removeprefix(API)}")
         found = made(body, self.path)
         if isinstance(found, str):
-            self._send(400, {"message": found, "error": "InvalidRequestError"})
+            self.send(400, {"message": found, "error": "InvalidRequestError"})
         else:
-            self._send(status, found)
+            self.send(status, found)
 
     def _lets_in(self, path: str) -> bool:
         if self.headers["authorization"] != AUTHORIZATION:
-            self._send(401, {"message": "Invalid credentials"})
+            self.send(401, {"message": "Invalid credentials"})
             return False
         if path in self.server.answers:
-            self._write(*self.server.answers[path])
+            self.send(*self.server.answers[path])
             return False
         return True
-
-    def _send(self, status: int, body: Any) -> None:
-        self._write(status, json.dumps(body).encode())
-
-    def _write(self, status: int, data: bytes) -> None:
-        self.send_response(status)
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
 
 
 @pytest.fixture
 def mock(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockLangfuse]:
     monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", PUBLIC)
     monkeypatch.setenv("LANGFUSE_SECRET_KEY", SECRET)
-    with MockLangfuse() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    with loopback.serving(MockLangfuse()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

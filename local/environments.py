@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aspora.errors import ToolUnavailable
-from local.processes import tail
+from local.processes import PIP, runs, tail
 from local.toolchain.cache import Cache
 from local.toolchain.faults import free_gb, from_os_error, log_says_disk_full
 
@@ -173,24 +172,7 @@ def _try(program: Program, way: _Way, work: Path, env: Mapping[str, str], log: P
 
 
 def _run(command: tuple[str, ...], env: Mapping[str, str], log: Path) -> bool:
-    with log.open("w") as sink:
-        try:
-            done = subprocess.run(  # noqa: S603 - the command is ours
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                env={**env, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"},
-                timeout=INSTALL_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            sink.write(f"timed out after {INSTALL_SECONDS:.1f} s\n")
-            return False
-        except OSError as error:
-            sink.write(f"{error}\n")
-            return False
-    return done.returncode == 0
+    return runs(command, env={**env, **PIP}, log=log, seconds=INSTALL_SECONDS)
 
 
 def _unavailable(program: Program, paths: Paths, tried: list[str], log: Path) -> ToolUnavailable:

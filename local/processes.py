@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 PORT_SECONDS = 2.0
+PIP = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+"""Variables for pip where nobody sits before it."""
 
 # The shell ends at once, so the process belongs to init: no zombie is left to us when it dies.
 _DETACH = '"$@" </dev/null >"$0" 2>&1 & echo $!'
@@ -48,6 +50,29 @@ def spawn(command: Sequence[str], *, log: Path, env: Mapping[str, str]) -> int:
 def environment(home: Path) -> dict[str, str]:
     """What a background process gets to see: no proxy, no credentials, no home of the user."""
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "LC_ALL": "C"}
+
+
+def runs(command: Sequence[str], *, env: Mapping[str, str], log: Path, seconds: float) -> bool:
+    """Whether a command of ours ends well within `seconds`; what it says, or why it did not run,
+    is in the log."""
+    with log.open("w") as sink:
+        try:
+            done = subprocess.run(  # noqa: S603 - the command is ours
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=dict(env),
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            sink.write(f"timed out after {seconds:.1f} s\n")
+            return False
+        except OSError as error:
+            sink.write(f"{error}\n")
+            return False
+    return done.returncode == 0
 
 
 def find(program: str, *arguments: str) -> list[psutil.Process]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.processes import PIP, runs
 from local.toolchain import probe
 from local.toolchain.faults import NoWayError, disk_full, log_says_disk_full
 
@@ -131,18 +131,5 @@ def _installers(work: Path, env: Mapping[str, str]) -> Iterator[list[str]]:
 
 
 def _run(command: list[str], env: Mapping[str, str], log: Path | None) -> bool:
-    with Path(log or os.devnull).open("w") as sink:
-        try:
-            done = subprocess.run(  # noqa: S603 - the command is ours
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                env={**env, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"},
-                timeout=INSTALL_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            sink.write(f"{error}\n")
-            return False
-    return done.returncode == 0
+    log = log or Path(os.devnull)
+    return runs(command, env={**env, **PIP}, log=log, seconds=INSTALL_SECONDS)

@@ -11,14 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from aspora.isolation.given import Declared, Given, Skill, ref
-from aspora.isolation.mesh import Call, Mesh, Route
+from aspora.isolation import ways
+from aspora.isolation.given import Declared, Given, Skill, ref, space
+from aspora.isolation.mesh import Call, Mesh
 from aspora.isolation.model import Crossing, FindingKind, Reach
 from aspora.isolation.network import Network
 from aspora.isolation.notes import Noted
 from aspora.isolation.patterns import literal
 from aspora.isolation.pods import Pods
-from aspora.isolation.promises import EGRESS, INGRESS, MODEL_HOSTS, MODELS, TOOLS, Service
+from aspora.isolation.promises import (
+    DOORS,
+    EGRESS,
+    INGRESS,
+    MODEL_HOSTS,
+    MODELS,
+    TOOLS,
+    Service,
+)
 from aspora.isolation.tools import ToolGrant, model_keys, tool_gateway
 
 Hosts = frozenset[tuple[str, int]]
@@ -49,7 +58,7 @@ class Calls:
 
     def hold(self) -> None:
         """Look at routes, tools, models and doors."""
-        self._ways()
+        ways.hold(self._given, self._mesh.routes, self._noted)
         self._outside()
         self._guards()
         self._routes()
@@ -265,8 +274,17 @@ class Calls:
                 )
 
     def _doors(self) -> None:
-        """The door for agents takes the certificates of those alone that declare calls."""
+        """There are the promised doors; that for agents takes the certificates of those alone that
+        declare calls."""
+        for obj in self._given.kind("Gateway"):
+            if home := self._given.domains.get(space(obj)):
+                what = "is a door of {}, beside the platform's"
+                self._noted.note("one side", ref(obj), what, [home], [ref(obj)])
         for door in self._mesh.doors:
+            named = next((one.title for one in (INGRESS, EGRESS) if _is(door.pods, one)), "")
+            if DOORS.get((named, door.port)) != door.mode:
+                what = f"opens port {door.port} ({door.mode}) of {{}}, which nothing promises"
+                self._noted.note("one side", door.by, what, [door.pods.id], [door.by])
             service = next((one for one in (INGRESS, EGRESS) if _is(door.pods, one)), None)
             if service is None or not any(first == door.port for _, first, _ in service.ports):
                 continue
@@ -286,39 +304,6 @@ class Calls:
                         [door.by],
                     )
 
-    def _ways(self) -> None:
-        """A domain's routes lead to its own pods, and each of its services has one."""
-        led: set[tuple[str, str]] = set()
-        for route in self._mesh.routes:
-            for host, _ in route.destinations:
-                there = host.split(".")[1] if host.count(".") > 1 else ""
-                led.add((route.path, there))
-                home = self._given.domains.get(route.namespace)
-                if home and there != route.namespace:
-                    self._led_astray(home, route, host)
-        for namespace, _, skill in self._given.running:
-            if skill.kind == "service" and (f"/execute/{skill.id}", namespace) not in led:
-                self._noted.note("closed", skill.id, "has {}", ["no route"], ())
-
-    def _led_astray(self, home: str, route: Route, host: str) -> None:
-        there = self._given.domains.get(host.split(".")[1] if host.count(".") > 1 else "")
-        what = f"leads requests for {route.path} to {{}}"
-        self._noted.note("crossing", route.by, what, [host], [route.by])
-        if there:
-            self._noted.crossings.add(
-                Crossing(
-                    home,
-                    there,
-                    "call",
-                    route.by,
-                    host,
-                    f"{route.by} leads {route.path} to {host}",
-                    declared=False,
-                    why="a domain's route leads to its own pods",
-                    by=(route.by,),
-                )
-            )
-
     def _guards(self) -> None:
         """A rule for workloads says which requests it is about, whatever routes there are."""
         for pods, rule in self._mesh.workload_rules():
@@ -333,19 +318,13 @@ class Calls:
 
     def _outside(self) -> None:
         """People outside come with a token, to the public door, to execute skills."""
-        rules = list(self._mesh.token_rules())
-        for pods, rule in rules:
+        for pods, rule in self._mesh.token_rules():
             loose = [one for one in rule.tokens if not literal(one).startswith("https://")]
             for operation in rule.operations:
                 loose += [name for name, fine in OUTSIDE.items() if not fine(operation.get(name))]
             for what in loose:
                 self._noted.note(
                     "rights", pods.id, "lets people outside in by any {}", [what], [rule.by]
-                )
-        for obj in self._given.kind("RequestAuthentication"):
-            if not rules:
-                self._noted.note(
-                    "closed", ref(obj), "checks tokens, and {} takes any", ["no rule"], []
                 )
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from aspora.isolation.given import Given, Object, ref, space
 from aspora.isolation.model import Crossing
 from aspora.isolation.notes import Noted
+from aspora.isolation.promises import ISSUERS
 
 _SPIFFE = "spiffe://cluster.local/ns/"
 AUTHORITY = ("cert-manager", "aspora-agents-root")
 """The one certificate that may sign others."""
+_OTHER = ("literalSubject", "otherNames", "ipAddresses", "emailAddresses", "subject")
+"""Names of other kinds, of which nothing is promised."""
 GATEWAY = f"{_SPIFFE}aspora-platform/sa/aspora-gateway"
 """Whom agents let execute a skill."""
 
@@ -25,6 +28,14 @@ def hold(given: Given, noted: Noted) -> None:
         for name in _dns_names(obj):
             if here in given.domains and not _own(name, here):
                 _foreign(given, obj, name, noted)
+        if other := [field for field in _OTHER if spec.get(field)]:
+            noted.note("rights", ref(obj), "is a certificate of more: {}", other, by)
+    for obj in given.kind("ClusterIssuer"):
+        kind, key = ISSUERS.get(obj["metadata"]["name"], ("", ""))
+        spec = obj["spec"]
+        if set(spec) != {kind} or (spec[kind] or {}).get("secretName", "") != key:
+            what = "signs certificates by {}, which nothing promises"
+            noted.note("rights", ref(obj), what, sorted(spec), [ref(obj)])
     _promised(given, noted)
 
 

@@ -32,7 +32,7 @@ from aspora.isolation.promises import (
     READER_ACTIONS,
     TEAM_ACTIONS,
 )
-from aspora.isolation.roles import Holder, Role, allows, roles
+from aspora.isolation.roles import Holder, Role, allows, homeless, roles
 from aspora.isolation.shields import Shields
 
 CI_PATH = "/aspora/ci/"
@@ -57,6 +57,10 @@ class Cloud:
         """Look at every role; a stack without an AWS side has none."""
         if not self._given.aws:
             return
+        for resource in homeless(self._given):
+            ref = f"{resource.type.rpartition(':')[2]} {resource.name}"
+            what = "is a policy of the role {}, which is not there"
+            self._noted.note("unread", ref, what, [str(resource.inputs["role"])], [ref])
         self._shields.hold()
         for role in self._roles:
             self._trust(role)
@@ -247,6 +251,9 @@ class Cloud:
                 self._noted.note(
                     "one side", ref, "gives {} a role whose trust does not name it", [holder], [ref]
                 )
+            if further := one.inputs.get("targetRoleArn"):
+                what = "leads on to the role {}"
+                self._noted.note("rights", ref, what, [str(further)], [ref])
             if role is not None:
                 self._held.setdefault(holder, set()).add(("associated", role.name))
 
@@ -261,6 +268,12 @@ class Cloud:
                 "aspora-preview"
             }
             ref = f"AccessEntry {entry.name}"
+            nobody = all(one.kind == "service" for one in holders.get(role, ()))
+            if entry.inputs.get("type", "STANDARD") != "STANDARD" and not (
+                role in holders and nobody
+            ):
+                what = "makes {} a node"
+                self._noted.note("rights", ref, what, [role], [ref])
             if more := groups - allowed:
                 self._noted.note("rights", ref, f"puts {role} into {{}}", more, [ref])
             for group in groups & allowed:

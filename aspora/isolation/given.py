@@ -12,6 +12,8 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
+from aspora.isolation.kinds import kind_of
+
 Object = Mapping[str, Any]
 Address = IPv4Network | IPv6Network
 DOMAIN = "domain"
@@ -74,10 +76,10 @@ class Given:
 
     @cached_property
     def by_kind(self) -> Mapping[str, tuple[Object, ...]]:
-        """Objects by their kind, in the order given."""
+        """Objects by their kind, in the order given; those of another API group apart."""
         found: dict[str, list[Object]] = {}
         for obj in self.objects:
-            found.setdefault(obj["kind"], []).append(obj)
+            found.setdefault(kind_of(obj), []).append(obj)
         return {kind: tuple(objs) for kind, objs in found.items()}
 
     def kind(self, *kinds: str) -> Iterator[Object]:

@@ -93,7 +93,7 @@ class Mesh:
         self._homes: dict[str, list[Pods]] = {}
         for pods in self._pods:
             self._homes.setdefault(pods.namespace, []).append(pods)
-        self.routes = tuple(_routes(given))
+        self.routes = tuple(routes(given))
         self._routes = _Routes(self.routes)
         self._services = {
             f"{obj['metadata']['name']}.{space(obj)}": obj for obj in given.kind("Service")
@@ -312,7 +312,8 @@ def _some(listed: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(listed) if listed else None
 
 
-def _routes(given: Given) -> Iterator[Route]:
+def routes(given: Given) -> Iterator[Route]:
+    """Every match of every VirtualService."""
     anything: Sequence[Mapping[str, Any]] = ({},)
     for obj in given.kind("VirtualService"):
         spec = obj["spec"]
@@ -320,7 +321,7 @@ def _routes(given: Given) -> Iterator[Route]:
         every = tuple(_gateway(name, space(obj)) for name in spec.get("gateways") or ("mesh",))
         for kind in ("http", "tls", "tcp"):
             for rule in spec.get(kind) or ():
-                ends = tuple(_destination(one, space(obj)) for one in rule.get("route") or ())
+                ends = tuple(_destination(one, space(obj)) for one in _ends(rule))
                 for match in rule.get("match") or anything:
                     named = tuple(_gateway(one, space(obj)) for one in match.get("gateways") or ())
                     authority = match.get("authority")
@@ -328,7 +329,7 @@ def _routes(given: Given) -> Iterator[Route]:
                         (_text(authority).lower(),)
                         if authority
                         else tuple(match.get("sniHosts") or hosts),
-                        _text(match.get("uri")),
+                        "*" if match.get("ignoreUriCase") else _text(match.get("uri")),
                         _text(match.get("method")),
                         match.get("port"),
                         named or every,
@@ -336,6 +337,14 @@ def _routes(given: Given) -> Iterator[Route]:
                         space(obj),
                         ref(obj),
                     )
+
+
+def _ends(rule: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Where requests go, and where copies of them do."""
+    yield from rule.get("route") or ()
+    yield from rule.get("mirrors") or ()
+    if "mirror" in rule:
+        yield {"destination": rule["mirror"]}
 
 
 def _text(match: Mapping[str, str] | None) -> str:

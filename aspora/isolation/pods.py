@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from aspora.isolation.given import Given, Object, space
 from aspora.isolation.model import Workload, WorkloadKind
@@ -90,7 +90,7 @@ def _started(given: Given) -> Iterator[Pods]:
         for obj in given.kind("ConfigMap")
     }
     for obj in given.objects:
-        for pod_labels, spec in _templates(obj):
+        for pod_labels, _, spec in templates(obj):
             where, name = space(obj), obj["metadata"]["name"]
             account = spec.get("serviceAccountName", "")
             work = _workload(given, where, name, pod_labels, account)
@@ -98,21 +98,33 @@ def _started(given: Given) -> Iterator[Pods]:
             yield Pods(work, pod_labels, skill=skill, ports=tuple(_ports(spec)))
 
 
-def _templates(obj: Object) -> Iterator[tuple[Mapping[str, str], Mapping[str, Any]]]:
-    """(labels, pod spec) of each pod that the object describes."""
+class Template(NamedTuple):
+    """A pod that an object describes."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    spec: Mapping[str, Any]
+
+
+def templates(obj: Object) -> Iterator[Template]:
+    """Each pod that an object describes."""
     spec = obj.get("spec")
-    if not isinstance(spec, Mapping):
+    if not isinstance(spec, dict):
         return
     if obj["kind"] == "Pod":
-        yield obj["metadata"].get("labels") or {}, spec
+        yield _template(obj["metadata"], spec)
     if "containerTemplate" in spec:  # ClickHouse's operator: labels beside the template
-        yield spec.get("labels") or {}, spec.get("podTemplate") or {}
+        yield _template(spec, spec.get("podTemplate") or {})
         return
     job = spec.get("jobTemplate") or {}
     holders = (spec, job.get("spec") or {})
     for template in (*(holder.get("template") for holder in holders), spec.get("podTemplate")):
         if isinstance(template, Mapping) and "containers" in (template.get("spec") or {}):
-            yield (template.get("metadata") or {}).get("labels") or {}, template["spec"]
+            yield _template(template.get("metadata") or {}, template["spec"])
+
+
+def _template(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> Template:
+    return Template(meta.get("labels") or {}, meta.get("annotations") or {}, spec)
 
 
 def _ports(spec: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from aspora.isolation.given import Declared, Networks, Skill
+from aspora.isolation.given import Declared, Given, Networks, Skill
 
 PortRange = tuple[str, int, int]
 """Protocol, first port, last port."""
@@ -209,3 +209,123 @@ def into_agent(skill: Skill) -> Iterator[Promise]:
     yield Promise(PROMETHEUS, PROMETHEUS.ports)
     if skill.kind in ("service", "sessions"):
         yield Promise(INGRESS, EXECUTE)
+
+
+# -- the mesh -----------------------------------------------------------------------------------
+
+IN_MESH: Final = ("aspora-platform", "aspora-observability", "clickhouse-operator")
+"""Namespaces of the platform whose pods have a proxy, which asks callers for a certificate and
+calls only what it was told of. Of domains, those that chose to."""
+
+
+def in_mesh(given: Given) -> frozenset[str]:
+    """All namespaces whose pods have a proxy."""
+    chosen = (
+        name
+        for name, domain in given.domains.items()
+        if (declared := given.declared_by_name.get(domain)) and declared.sidecars
+    )
+    return frozenset((*IN_MESH, *chosen))
+
+
+DOORS: Final[Mapping[tuple[str, int], str]] = {
+    (INGRESS.title, 443): "SIMPLE",
+    (INGRESS.title, 8443): "MUTUAL",
+    (EGRESS.title, 443): "ISTIO_MUTUAL",
+    (EGRESS.title, 8443): "MUTUAL",
+}
+"""Servers of the gateways: (pods, port), and what they ask of callers."""
+MESH_WAY_OUT: Final = "istio-egress.istio-egress.svc.cluster.local"
+"""Where routes lead that the mesh's own proxies follow."""
+REWRITTEN: Final = {"uri": "/execute"}
+"""What an agent hears of the path that its caller asked for."""
+WITHOUT_PROXY: Final[Mapping[tuple[str, str, str], frozenset[int]]] = {
+    ("aspora-platform", "app", "model-gateway"): frozenset({8443}),
+    ("aspora-platform", "app", "tool-gateway"): frozenset({8443}),
+    ("aspora-observability", "app", "otel-collector"): frozenset({4318, 8888}),
+    ("aspora-observability", "app", "otel-gateway"): frozenset({8888, 8889}),
+    ("aspora-observability", "aspora.io/service", "clickhouse"): frozenset({9363}),
+    ("aspora-observability", "aspora.io/service", "phoenix"): frozenset({9090}),
+    ("clickhouse-operator", "control-plane", "controller-manager"): frozenset({8080, 9443}),
+}
+"""Ports that agents in gVisor, Prometheus or the API server call, which have no proxy: (namespace,
+label, value)."""
+METRICS: Final = 8081
+"""The same of agents that have a proxy."""
+OWN_TLS: Final[Mapping[str, int]] = {
+    "model-gateway.aspora-platform.svc.cluster.local": 8443,
+    "tool-gateway.aspora-platform.svc.cluster.local": 8443,
+    "aspora-gateway.aspora-platform.svc.cluster.local": 8443,
+    "istio-egress.istio-egress.svc.cluster.local": 8443,
+    "otel-collector.aspora-observability.svc.cluster.local": 4318,
+}
+"""Services whose callers bring TLS of their own to one port, so that a proxy adds none."""
+OF_THE_VPC: Final = ".vpc.aspora.internal"
+"""How names end that stand for address ranges and are no host's."""
+KEY_HOSTS: Final[Mapping[str, str]] = {
+    "accounts.google.com": "www.googleapis.com",
+    "sts.windows.net": "login.microsoftonline.com",
+}
+"""Issuers of tokens that publish their keys at another host; all others at their own."""
+_HTTP: Final = "type.googleapis.com/envoy.extensions.filters.http"
+_MANAGER: Final = (
+    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"
+    ".HttpConnectionManager"
+)
+LIMITS: Final[Mapping[tuple[str, str, str], frozenset[str]]] = {
+    ("HTTP_FILTER", "INSERT_BEFORE", f"{_HTTP}.buffer.v3.Buffer"): frozenset({"max_request_bytes"}),
+    (
+        "HTTP_FILTER",
+        "INSERT_BEFORE",
+        f"{_HTTP}.local_ratelimit.v3.LocalRateLimit",
+    ): frozenset(
+        {
+            *("stat_prefix", "token_bucket", "filter_enabled", "filter_enforced", "descriptors"),
+            "always_consume_default_token_bucket",
+        }
+    ),
+    ("NETWORK_FILTER", "MERGE", _MANAGER): frozenset(
+        {
+            *("forward_client_cert_details", "set_current_client_cert_details"),
+            *("common_http_protocol_options", "max_request_headers_kb"),
+            *("request_headers_timeout", "request_timeout"),
+        }
+    ),
+    ("VIRTUAL_HOST", "MERGE", ""): frozenset({"rate_limits"}),
+}
+"""Patches of Envoy that only refuse: (what, how, type of the filter), and the fields they set."""
+
+# -- pods, namespaces, delivery -----------------------------------------------------------------
+
+STARTED_BY: Final[tuple[tuple[Service, str], ...]] = (
+    (MODELS, "Deployment aspora-platform/model-gateway"),
+    (TOOLS, "Deployment aspora-platform/tool-gateway"),
+    *((one, "") for one in (DNS, INGRESS, EGRESS, COLLECTOR, ISTIOD, PROMETHEUS)),
+)
+"""The one object that starts pods of a service; of the others a chart does, or an operator."""
+WITHOUT_CALLERS: Final = ("CronJob aspora-platform/certificate-restarts",)
+"""Whom nobody calls and who calls the API server alone, without a proxy."""
+NODE_AGENTS: Final = ("aspora-node-agents", "istio-cni")
+"""Namespaces whose pods may touch their node; all others are `restricted`."""
+SANDBOX: Final = ("gvisor", "runsc")
+"""The RuntimeClass of agents, and what starts their containers."""
+TOKENS: Final = ("pods.eks.amazonaws.com", "istio-ca")
+"""Whom an agent's tokens are for: never the API server."""
+ISSUERS: Final[Mapping[str, tuple[str, str]]] = {
+    "aspora-selfsigned": ("selfSigned", ""),
+    "aspora-agents": ("ca", "aspora-agents-root"),
+    "letsencrypt": ("acme", ""),
+}
+"""Who signs certificates, and with which key of the cluster's."""
+APPLIED: Final = frozenset(
+    {
+        *(("", name) for name in ("ConfigMap", "Service", "ServiceAccount")),
+        *(("apps", "Deployment"), ("argoproj.io", "Rollout"), ("batch", "CronJob")),
+        *(("cert-manager.io", "Certificate"), ("external-secrets.io", "ExternalSecret")),
+        *(("keda.sh", "ScaledObject"), ("policy", "PodDisruptionBudget")),
+        *(("networking.istio.io", name) for name in ("DestinationRule", "VirtualService")),
+        ("extensions.agents.x-k8s.io", "SandboxTemplate"),
+        ("extensions.agents.x-k8s.io", "SandboxWarmPool"),
+    }
+)
+"""What Argo CD may apply for a domain, by (API group, kind): workloads, and no guard rail."""

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 
-from aspora.isolation import certificates, connections, rights, secrets, unread
+from aspora.isolation import (
+    admission,
+    certificates,
+    connections,
+    containers,
+    proxies,
+    rights,
+    secrets,
+    unread,
+)
 from aspora.isolation.calls import Calls
 from aspora.isolation.cloud import Cloud
 from aspora.isolation.given import Given
@@ -44,8 +53,11 @@ def look_at_network(given: Given, network: Network, noted: Noted) -> None:
 
 
 def look_at_objects(given: Given, noted: Noted) -> None:
-    """What needs no network: certificates, rights, secrets, kinds."""
+    """What needs no network: certificates, rights, secrets, pods by themselves, kinds."""
+    admission.hold(given, noted)
     certificates.hold(given, noted)
+    containers.hold(given, noted)
+    proxies.hold(given, noted)
     rights.hold(given, noted)
     secrets.hold(given, noted)
     unread.hold(given, noted)

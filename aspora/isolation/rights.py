@@ -10,11 +10,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aspora.isolation.given import Given, Object, ref, space
+from aspora.isolation.given import Given, Object, labels, ref, space
 from aspora.isolation.model import Access, Crossing, FindingKind
 from aspora.isolation.notes import Noted
 from aspora.isolation.patterns import overlap
-from aspora.isolation.promises import NEVER, NOT_THERE, PLATFORM_WRITES, READING, TEAM_RIGHTS
+from aspora.isolation.promises import (
+    APPLIED,
+    NEVER,
+    NOT_THERE,
+    PLATFORM_WRITES,
+    READING,
+    TEAM_RIGHTS,
+)
 from aspora.isolation.selectors import selects
 
 EVERYTHING: Mapping[str, Any] = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
@@ -103,6 +110,9 @@ def hold(given: Given, noted: Noted) -> None:
     _promised(given, every, noted)
     for project in given.kind("AppProject"):
         _project(given, project, noted)
+    projects = {obj["metadata"]["name"]: obj for obj in given.kind("AppProject")}
+    for application in given.kind("Application"):
+        _application(application, projects, noted)
 
 
 def _team(given: Given, right: Right, domains: set[str], noted: Noted) -> None:
@@ -214,26 +224,20 @@ def _access(right: Right, home: str | None, owner: str | None, noted: Noted) -> 
 def _project(given: Given, project: Object, noted: Noted) -> None:
     """What Argo CD may apply for a domain: into its own namespace, nothing of the cluster."""
     spec, name = project["spec"], f"AppProject {project['metadata']['name']}"
-    home = (project["metadata"].get("labels") or {}).get("domain", "")
+    home = labels(project).get("domain", "")
     own = {space for space, domain in given.domains.items() if domain == home}
     for end in spec.get("destinations") or ():
         if end.get("namespace") not in own:
             noted.note(
                 "crossing", name, "applies into {}", [str(end.get("namespace"))], [ref(project)]
             )
-    wide = [*(spec.get("clusterResourceWhitelist") or ())]
-    for one in spec.get("namespaceResourceWhitelist") or ({"group": "*", "kind": "*"},):
-        guarded = (
-            "*",
-            "Role",
-            "RoleBinding",
-            "NetworkPolicy",
-            "Secret",
-            "SecretStore",
-            "Namespace",
-        )
-        if one.get("kind") in guarded or one.get("group") == "*":
-            wide.append(one)
+    listed = spec.get("namespaceResourceWhitelist") or ({"group": "*", "kind": "*"},)
+    wide = [one for one in listed if (one.get("group"), one.get("kind")) not in APPLIED]
+    wide += spec.get("clusterResourceWhitelist") or ()
+    loose = [one for one in spec.get("sourceRepos") or ("*",) if "*" in one]
+    loose += [f"Applications in {one}" for one in spec.get("sourceNamespaces") or ()]
+    if loose:
+        noted.note("rights", name, "takes objects from {}", loose, [ref(project)])
     for one in wide:
         noted.note(
             "rights",
@@ -242,3 +246,13 @@ def _project(given: Given, project: Object, noted: Noted) -> None:
             [f"{one.get('group')}/{one.get('kind')}"],
             [ref(project)],
         )
+
+
+def _application(obj: Object, projects: Mapping[str, Object], noted: Noted) -> None:
+    """It applies what its project lets it, so the project is among the objects, and its domain's:
+    Argo CD's own project `default` lets it apply anything anywhere."""
+    name = str(obj["spec"].get("project", "default"))
+    project = projects.get(name)
+    home = labels(obj).get("domain")
+    if project is None or not home or labels(project).get("domain") != home:
+        noted.note("rights", ref(obj), "applies what the project {} lets it", [name], [ref(obj)])

@@ -87,10 +87,25 @@ def roles(given: Given) -> tuple[Role, ...]:
     for attachment in given.resources("aws:iam/rolePolicyAttachment:RolePolicyAttachment"):
         attached.setdefault(_role_of(attachment), []).append(str(attachment.inputs["policyArn"]))
     found = sorted(given.resources("aws:iam/role:Role"), key=lambda one: one.name)
+    for role in found:
+        mine = policies.setdefault(role.name, [])
+        for inline in role.inputs.get("inlinePolicies") or ():
+            by = f"IAM role {role.name}"
+            mine += [(one, by) for one in statements(inline["policy"])]
+        attached.setdefault(role.name, []).extend(role.inputs.get("managedPolicyArns") or ())
     return tuple(
         Role(one, tuple(policies.get(one.name, ())), tuple(sorted(attached.get(one.name, ()))))
         for one in found
     )
+
+
+def homeless(given: Given) -> Iterator[Resource]:
+    """Policies of roles that the stack does not make."""
+    made = {one.name for one in given.resources("aws:iam/role:Role")}
+    for kind in ("rolePolicy:RolePolicy", "rolePolicyAttachment:RolePolicyAttachment"):
+        for resource in given.resources(f"aws:iam/{kind}"):
+            if _role_of(resource) not in made:
+                yield resource
 
 
 def _role_of(resource: Resource) -> str:

@@ -6,7 +6,7 @@ to say, and `cloud` looks at it; here it is what the objects ask for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from aspora.isolation.given import Given, Object, ref, space
 from aspora.isolation.model import Access, Crossing
@@ -30,7 +30,9 @@ def hold(given: Given, noted: Noted) -> None:
     stores = {(space(obj), obj["metadata"]["name"]): obj for obj in given.kind("SecretStore")}
     for store in stores.values():
         _store(store, noted)
+    keys = {(space(obj), obj["spec"].get("secretName")) for obj in given.kind("Certificate")}
     for obj in given.kind("ExternalSecret"):
+        _target(obj, keys, noted)
         account = _through(obj, stores, noted)
         for name in _names(obj, noted):
             _read(given, obj, account, name, noted)
@@ -82,6 +84,23 @@ def _store(store: Object, noted: Noted) -> None:
     for key in ("role", "additionalRoles"):
         if key in aws:
             noted.note("rights", name, "takes the further role {}", [str(aws[key])], by)
+
+
+def _target(obj: Object, keys: Collection[tuple[str, str]], noted: Noted) -> None:
+    """What is read becomes a plain Secret: no other object, no token of an account, and no
+    certificate's key."""
+    target = obj["spec"].get("target") or {}
+    name = target.get("name", obj["metadata"]["name"])
+    if (space(obj), name) in keys:
+        what = "takes the place of the certificate in {}"
+        noted.note("rights", ref(obj), what, [name], [ref(obj)])
+    template = target.get("template") or {}
+    kind = template.get("type", "Opaque")
+    odd = [kind] if kind != "Opaque" else []
+    odd += [name for name in ("manifest", "templateFrom") if name in target or name in template]
+    if odd:
+        what = "becomes {}, which the proof does not read"
+        noted.note("unread", ref(obj), what, odd, [ref(obj)])
 
 
 def _through(obj: Object, stores: dict[tuple[str, str], Object], noted: Noted) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from aspora.isolation.containers import is_closed
 from aspora.isolation.given import Given, Resource
 from aspora.isolation.notes import Noted
 from aspora.isolation.owners import actions_of, resources_of
@@ -26,6 +28,17 @@ _PUBLIC = ("prod-", "al2023-repos-")
 """Buckets of AWS that hold layers of images and packages of nodes: read by anybody, by name."""
 
 
+BUCKETS_ARE: Mapping[str, Mapping[str, Any]] = {
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": dict.fromkeys(
+        ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
+    ),
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": {
+        "rule": {"objectOwnership": "BucketOwnerEnforced"}
+    },
+}
+"""What each bucket has beside its policy."""
+
+
 class Shields:
     """Policies of buckets, keys, endpoints, and the boundary of all roles."""
 
@@ -36,8 +49,9 @@ class Shields:
         for policy in given.resources("aws:s3/bucketPolicy:BucketPolicy"):
             bucket = str(policy.inputs["bucket"]).removesuffix("-id")
             found = [one for one in statements(policy.inputs["policy"]) if _by_domain(one, bucket)]
-            stopped = {action for one in found for action in actions_of(one)}
-            self._stopped[bucket] = frozenset(stopped)
+            stopped = frozenset(action for one in found for action in actions_of(one))
+            before = self._stopped.get(bucket, stopped)  # of two policies, AWS keeps either
+            self._stopped[bucket] = before & stopped
 
     def stop(self, name: str, action: str) -> bool:
         """Whether the policy of the bucket in `bucket <name>/…` refuses others' objects."""
@@ -47,6 +61,8 @@ class Shields:
     def hold(self) -> None:
         """Look at each of them."""
         self._buckets()
+        self._private()
+        self._machines()
         for kind in ("aws:s3/bucketPolicy:BucketPolicy", "aws:kms/key:Key"):
             for resource in self._given.resources(kind):
                 self._outsiders(resource)
@@ -64,6 +80,44 @@ class Shields:
                 ref = f"BucketPolicy {name}"
                 what = "does not keep domains below their prefixes for {}"
                 self._noted.note("one side", ref, what, lacking, [ref])
+
+    def _private(self) -> None:
+        """No list of a bucket's own, and no policy for the public, counts beside IAM."""
+        for kind, asked in BUCKETS_ARE.items():
+            held = {
+                str(one.inputs["bucket"]).removesuffix("-id")
+                for one in self._given.resources(kind)
+                if all(one.inputs.get(key) == value for key, value in asked.items())
+            }
+            for bucket in self._given.resources("aws:s3/bucket:Bucket"):
+                name = str(bucket.inputs.get("bucket", bucket.name))
+                if name not in held:
+                    ref = f"Bucket {name}"
+                    what = "may be opened to others: it lacks {}"
+                    self._noted.note("one side", ref, what, [kind.rpartition(":")[2]], [ref])
+
+    def _machines(self) -> None:
+        """Who is in the cluster, access entries alone say; policies hold; metadata is closed."""
+        for cluster in self._given.resources("aws:eks/cluster:Cluster"):
+            mode = (cluster.inputs.get("accessConfig") or {}).get("authenticationMode")
+            if mode != "API":
+                ref = f"Cluster {cluster.name}"
+                what = "lets {} say who its users are"
+                self._noted.note("one side", ref, what, ["the ConfigMap aws-auth"], [ref])
+        policies = [
+            one
+            for one in self._given.resources("aws:eks/addon:Addon")
+            if one.inputs.get("addonName") == "vpc-cni"
+        ]
+        if not policies or not all(map(_enforces, policies)):
+            refs = [f"Addon {one.name}" for one in policies]
+            what = "does not hold pods to {} from their start"
+            self._noted.note("one side", "Addon vpc-cni", what, ["NetworkPolicies"], refs)
+        for template in self._given.resources("aws:ec2/launchTemplate:LaunchTemplate"):
+            if not is_closed(template.inputs.get("metadataOptions") or {}):
+                ref = f"LaunchTemplate {template.name}"
+                what = "makes nodes that tell {} their role"
+                self._noted.note("one side", ref, what, ["pods"], [ref])
 
     def _outsiders(self, resource: Resource) -> None:
         ref = f"{resource.type.rpartition(':')[2]} {resource.name}"
@@ -91,6 +145,13 @@ class Shields:
             beyond = [action for action in OUT_OF_BOUNDS if _gives(one, action)]
             if beyond:
                 self._noted.note("one side", ref, "as a boundary, leaves {} open", beyond, [ref])
+
+
+def _enforces(addon: Resource) -> bool:
+    """Strict: a pod is shut until its policies are there (VPC CNI's documentation)."""
+    wanted = json.loads(str(addon.inputs.get("configurationValues") or "{}"))
+    mode = (wanted.get("env") or {}).get("NETWORK_POLICY_ENFORCING_MODE")
+    return wanted.get("enableNetworkPolicy") == "true" and mode == "strict"
 
 
 def _by_domain(statement: Statement, bucket: str) -> bool:

@@ -20,6 +20,7 @@ from tests.isolation.mutants import Mutant
 
 LOST = (
     *("Certificate", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "ExternalSecret", "Role"),
+    *("ClusterIssuer", "RuntimeClass", "EC2NodeClass", "ServiceEntry", "Application"),
     *(
         "RoleBinding",
         "AWS AccessEntry",
@@ -28,7 +29,13 @@ LOST = (
         "AWS RolePolicy",
     ),
     *("AWS RolePolicyAttachment", "AWS User", "AWS Policy", "AWS Key", "AWS BucketPolicy"),
-    *("AWS VpcEndpoint", "AWS PodIdentityAssociation"),
+    *(
+        "AWS VpcEndpoint",
+        "AWS PodIdentityAssociation",
+        "AWS Cluster",
+        "AWS Addon",
+        "AWS LaunchTemplate",
+    ),
 )
 """Kinds that give: without one of them somebody of the platform can do less."""
 RULES: tuple[tuple[str, str], ...] = (
@@ -51,6 +58,30 @@ RULES: tuple[tuple[str, str], ...] = (
     (
         r"SandboxTemplate \S+: networkPolicy unmanaged",
         "the namespace's own policies hold the same pods to the same peers",
+    ),
+    (
+        r"EnvoyFilter \S+: dropped",
+        "a limit less; Envoy takes the certificate headers of callers away by itself",
+    ),
+    (
+        r"PeerAuthentication (?!istio-system/)\S+: dropped",
+        "the mesh's own asks for certificates everywhere: an exception lost shuts its port",
+    ),
+    (
+        r"DestinationRule (aspora-platform|aspora-observability|istio-egress)/[a-z-]+: dropped",
+        "the proxy adds a certificate that this port does not take: the call fails",
+    ),
+    (
+        r"Namespace \S+: no label istio-injection",
+        "a proxy comes only where the label asks for one; where there has to be one, it is caught",
+    ),
+    (
+        r"ValidatingAdmissionPolicy(Binding)? aspora-images: .+",
+        "an image decides which code runs, and code has the ways of its pod",
+    ),
+    (
+        r"ValidatingAdmissionPolicy aspora-hardening: validations\[7\].+",
+        "a class of priority decides who waits",
     ),
     (
         r"(RolePolicy|RolePolicyAttachment) aspora-staging-deploy\S*: .+",

@@ -12,15 +12,18 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
+from aspora.isolation import unread
 from aspora.isolation.cloud import Cloud
 from aspora.isolation.given import Given, Object, Resource, ref, space
+from aspora.isolation.model import Finding
 from aspora.isolation.network import Network
 from aspora.isolation.notes import Noted
 from aspora.isolation.pods import find_pods
 from aspora.isolation.proof import look_at_network, look_at_objects
+from tests.isolation.change import Any_, Change, at, drop, more, put
 from tests.isolation.lab import with_object, with_resource
+from tests.isolation.mesh_mutants import BENT, DELIVERY
 
-Any_ = dict[str, Any]
 EVERY_SPACE: Any_ = {"namespaceSelector": {}}
 ANYWHERE: Any_ = {"ipBlock": {"cidr": "0.0.0.0/0"}}
 EVERYBODY: Any_ = {
@@ -55,13 +58,10 @@ def _is_read(obj: Object) -> bool:
     )
 
 
-Change = tuple[str, Callable[[Any_], object]]
-
-
 def mutants(given: Given) -> Iterator[Mutant]:
     """All of them, in the order of the objects."""
     for index, obj in enumerate(given.objects):
-        changes = CHANGES.get(obj["kind"])
+        changes = CHANGES.get(obj["kind"]) or DELIVERY.get(obj["kind"])
         if changes is None or not _is_read(obj):
             continue
         yield Mutant(obj["kind"], ref(obj), "dropped", with_object(given, index, None))
@@ -81,39 +81,6 @@ def mutants(given: Given) -> Iterator[Mutant]:
             change(inputs)
             made = replace(resource, inputs=inputs)
             yield Mutant(kind, name, what, with_resource(given, index, made))
-
-
-def put(value: Any, *path: Any) -> Callable[[Any_], None]:
-    """Set what stands at a path."""
-
-    def change(obj: Any_) -> None:
-        at(obj, *path[:-1])[path[-1]] = deepcopy(value)
-
-    return change
-
-
-def drop(*path: Any) -> Callable[[Any_], None]:
-    """Leave out what stands at a path."""
-
-    def change(obj: Any_) -> None:
-        del at(obj, *path[:-1])[path[-1]]
-
-    return change
-
-
-def more(value: Any, *path: Any) -> Callable[[Any_], None]:
-    """Add to the list at a path."""
-
-    def change(obj: Any_) -> None:
-        at(obj, *path[:-1]).setdefault(path[-1], []).append(deepcopy(value))
-
-    return change
-
-
-def at(obj: Any, *path: Any) -> Any:
-    for step in path:
-        obj = obj[step]
-    return obj
 
 
 # -- NetworkPolicies ----------------------------------------------------------------------------
@@ -388,6 +355,7 @@ CHANGES: Mapping[str, Callable[[Given, Object], Iterator[Change]]] = {
     "ClusterRoleBinding": binding,
     "SecretStore": secret_store,
     "ExternalSecret": external_secret,
+    **BENT,
 }
 
 
@@ -515,6 +483,33 @@ def cache_user(_: Given, resource: Resource) -> Iterator[Change]:
         yield "every key", put("on ~* &* +@all", "accessString")
 
 
+def only_private(_: Given, resource: Resource) -> Iterator[Change]:
+    for key, value in resource.inputs.items():
+        if value is True:
+            yield f"{key} off", put(False, key)
+    if "rule" in resource.inputs:
+        yield "rights of its own", put("ObjectWriter", "rule", "objectOwnership")
+
+
+def cluster(_: Given, _resource: Resource) -> Iterator[Change]:
+    both = "API_AND_CONFIG_MAP"
+    yield "users by a ConfigMap too", put(both, "accessConfig", "authenticationMode")
+    yield "EKS's own way", drop("accessConfig")
+
+
+def addon(_: Given, resource: Resource) -> Iterator[Change]:
+    if resource.inputs["addonName"] == "vpc-cni":
+        yield "no settings", drop("configurationValues")
+        for old, new in (('"true"', '"false"'), ("strict", "standard")):
+            changed = resource.inputs["configurationValues"].replace(old, new, 1)
+            yield f"{new} for {old}", put(changed, "configurationValues")
+
+
+def launch_template(_: Given, _resource: Resource) -> Iterator[Change]:
+    yield "two hops", put(2, "metadataOptions", "httpPutResponseHopLimit")
+    yield "no token", put("optional", "metadataOptions", "httpTokens")
+
+
 AWS_CHANGES: Mapping[str, Callable[[Given, Resource], Iterator[Change]]] = {
     "Role": iam_role,
     "RolePolicy": role_policy,
@@ -527,26 +522,41 @@ AWS_CHANGES: Mapping[str, Callable[[Given, Resource], Iterator[Change]]] = {
     "Key": with_policy,
     "Policy": with_policy,
     "User": cache_user,
+    "BucketPublicAccessBlock": only_private,
+    "BucketOwnershipControls": only_private,
+    "Cluster": cluster,
+    "Addon": addon,
+    "LaunchTemplate": launch_template,
 }
 
 
 OFF_THE_NETWORK = frozenset(
     {
         *("Certificate", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"),
-        *("SecretStore", "ExternalSecret"),
+        *("SecretStore", "ExternalSecret", "Application", "AppProject", "ClusterIssuer"),
+        *("EnvoyFilter", "RequestAuthentication", "PeerAuthentication", "DestinationRule"),
+        *("ServiceEntry", "Sidecar", "ValidatingAdmissionPolicy", "RuntimeClass"),
+        *("ValidatingAdmissionPolicyBinding", "EC2NodeClass"),
     }
 )
+"""Kinds that change no connection and no route: `test_the_parts…` holds that they do not."""
+
+
+def findings(kind: str, given: Given) -> list[Finding]:
+    """What the proof finds; looks at those parts only that read this kind of object."""
+    noted = Noted()
+    if kind.startswith("AWS "):
+        unread.hold(given, noted)
+        Cloud(given, noted).hold()
+    elif kind in OFF_THE_NETWORK:
+        look_at_objects(given, noted)
+    else:
+        network = Network(given, find_pods(given))
+        look_at_network(given, network, noted)
+        look_at_objects(given, noted)
+    return noted.findings()
 
 
 def breaks(mutant: Mutant) -> bool:
-    """Whether the proof fails; looks at those parts only that read this kind of object."""
-    noted = Noted()
-    if mutant.kind.startswith("AWS "):
-        Cloud(mutant.given, noted).hold()
-    elif mutant.kind in OFF_THE_NETWORK:
-        look_at_objects(mutant.given, noted)
-    else:
-        network = Network(mutant.given, find_pods(mutant.given))
-        look_at_network(mutant.given, network, noted)
-        look_at_objects(mutant.given, noted)
-    return bool(noted.findings())
+    """Whether the proof fails."""
+    return bool(findings(mutant.kind, mutant.given))

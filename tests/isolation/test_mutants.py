@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
 from aspora.isolation.proof import prove
+from tests.core import domains, repository
+from tests.guardrails.texts import ADDED
 from tests.isolation.equivalent import RULES, reason
-from tests.isolation.lab import stack
-from tests.isolation.mutants import CHANGES, Mutant, breaks, mutants
+from tests.isolation.lab import made, stack
+from tests.isolation.mesh_mutants import BENT, DELIVERY
+from tests.isolation.mutants import CHANGES, OFF_THE_NETWORK, Mutant, breaks, mutants
 
 EACH = 61
 """The sample is each 61st, a prime: it meets every kind of change."""
-RIGHTS = re.compile(
-    "AWS .+|ClusterRole|ClusterRoleBinding|Role|RoleBinding|SecretStore|ExternalSecret|Certificate"
-)
-"""Kinds that are looked at object by object: some milliseconds a mutant, so each is tried."""
+NAMESPACES = 7
+"""Labels of a namespace change connections, which takes longer: each 7th."""
+AROUND = 3
+"""Of what stands around the policies (`mesh_mutants`), each third."""
 
 
 def score(found: Iterable[Mutant]) -> tuple[Counter[str], Counter[str], Counter[str], list[str]]:
@@ -56,9 +61,29 @@ def test_a_sample_of_mutants_is_caught_or_has_a_reason() -> None:
     assert caught.total() > 40
 
 
-def test_every_mutant_of_what_gives_rights_is_caught_or_has_a_reason() -> None:
-    found = [mutant for mutant in mutants(stack()) if RIGHTS.fullmatch(mutant.kind)]
-    assert len(found) > 1500
+def test_mutants_off_the_network_are_caught_or_have_a_reason() -> None:
+    """What is looked at object by object takes some milliseconds, so most are tried."""
+    every = list(mutants(stack()))
+    found = [one for one in every if one.kind in OFF_THE_NETWORK or one.kind.startswith("AWS ")]
+    around = [one for one in found if one.kind in BENT]
+    rights = [one for one in found if one.kind not in BENT]
+    assert len(rights) > 1500
+    assert len(around) > 600
+    assert score((*rights, *around[::AROUND]))[-1] == []
+
+
+def test_mutants_of_namespaces_are_caught_or_have_a_reason() -> None:
+    found = [mutant for mutant in mutants(stack()) if mutant.kind == "Namespace"]
+    assert len(found) > 90
+    assert score(found[::NAMESPACES])[-1] == []
+
+
+def test_every_mutant_of_what_argo_cd_applies_is_caught_or_has_a_reason() -> None:
+    """The repository's domains are delivered by Pulumi; some of these are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = made((*repository(), *domains(Path(folder), *ADDED)), "staging")
+    found = [mutant for mutant in mutants(given) if mutant.kind in DELIVERY]
+    assert {mutant.kind for mutant in found} == set(DELIVERY)
     assert score(found)[-1] == []
 
 

@@ -175,7 +175,11 @@ def test_a_workload_that_no_file_declares_breaks_the_proof() -> None:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "stray", "namespace": "aspora-ecm", "labels": {"domain": "ecm"}},
-        "spec": {"containers": [{"name": "main", "image": "x"}]},
+        "spec": {
+            "containers": [{"name": "main", "image": "x"}],
+            "runtimeClassName": "gvisor",
+            "automountServiceAccountToken": False,
+        },
     }
     assert kinds(added(local(), pod)) == {
         "unread": ["aspora-ecm/stray runs in a domain's namespace, and no domain file declares it"]

@@ -26,7 +26,7 @@ def hold(given: Given, routes: Iterable[Route], noted: Noted) -> None:
     led: set[tuple[str, str]] = set()
     for route in routes:
         for host, _ in route.destinations:
-            there = _place(host)
+            there = _place(given, host)
             led.add((route.path, there))
             if not _leads_home(given, route, host, there):
                 _led_astray(given, route, host, there, noted)
@@ -40,14 +40,17 @@ def hold(given: Given, routes: Iterable[Route], noted: Noted) -> None:
                 noted.note("unread", ref(obj), what, odd, [ref(obj)])
 
 
-def _place(host: str) -> str:
-    return host.split(".")[1] if host.endswith(_CLUSTER) else ""
+def _place(given: Given, host: str) -> str:
+    """The namespace of a Service's name, however short it is; empty for a host outside."""
+    there = f"{host}.".split(".")[1]
+    return there if host.endswith(_CLUSTER) or there in given.namespaces else ""
 
 
 def _leads_home(given: Given, route: Route, host: str, there: str) -> bool:
     """To pods of the domain in its path, from its own namespace; or out, as the host says."""
     if "mesh" in route.gateways:
-        named = all(not one.partition(":")[0].endswith((_CLUSTER, "*")) for one in route.hosts)
+        hosts = {one.partition(":")[0] for one in route.hosts}
+        named = not any("*" in one or _place(given, one) for one in hosts)
         return route.namespace == EGRESS.namespace and named and host == MESH_WAY_OUT
     if domain := given.domains.get(there):
         own = given.domains.get(route.namespace) in (None, domain)

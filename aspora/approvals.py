@@ -82,7 +82,7 @@ def check(root: FilePath, files: Sequence[DomainFile]) -> tuple[Problem, ...]:
 
 def read(root: FilePath) -> tuple[yamldoc.Document, tuple[Approval, ...]]:
     """The file below `root` with its approvals. Raises InvalidInput with every problem."""
-    document = yamldoc.load(root / FILE, inside=root)
+    document = yamldoc.load(root / FILE, inside=root, name=FILE)
     if not document.complete:
         raise InvalidInput(tuple(document.problems))
     model = validate(Approvals, document.data, document)

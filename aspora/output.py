@@ -94,14 +94,19 @@ def write_tree(rendered: Rendered, out: Path, style: str) -> tuple[int, int]:
     return len(files), len(stale)
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write the whole file or none; raises EnvironmentFailure when it cannot be written."""
+def write_file(path: Path, data: bytes, *, hint: str = "choose another file with --output") -> None:
+    """Write the whole file or none; raises EnvironmentFailure when it cannot be written.
+
+    A link is followed, and a device or a pipe (`/dev/stdout`, `>(less)`) is written into: neither
+    is ever replaced by a file.
+    """
     try:
-        _replace(path, data)
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replace(Path(os.path.realpath(path)), data)
     except OSError as error:
-        raise EnvironmentFailure(
-            f"cannot write {path}: {error.strerror}", hint="choose another file with --output"
-        ) from None
+        raise EnvironmentFailure(f"cannot write {path}: {error.strerror}", hint=hint) from None
 
 
 def _manifest(out: Path) -> set[str]:

@@ -93,7 +93,8 @@ class Reader:
 
     def _no_mapping(self, top: Any) -> Problem:
         message = f"expected keys and values at the top level, found {found(top)}"
-        hint = "for example name: wealth"
+        stack = self.document.file.startswith("Pulumi.")
+        hint = "for example config:" if stack else "for example name: wealth"
         if isinstance(top, str) and re.match(r"[^\s:]+:[^\s:]", top):
             hint = 'a blank is missing after the colon: "key: value"'
         if top is None:

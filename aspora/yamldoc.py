@@ -26,6 +26,7 @@ AnyPath = str | os.PathLike[str]
 
 MAX_BYTES = 1024 * 1024
 """A domain file of this size would hold some 3,000 skills."""
+TOO_BIG = "a domain file has some kilobytes: make it smaller"
 
 MAX_DEPTH = 40
 """Mappings and lists within one another; the schema needs 8."""
@@ -157,9 +158,12 @@ def unseen(text: str, file: str) -> Problem | None:
     return Problem("ASP104", "", message, Document(file, text).place(match.start()), "delete it")
 
 
-def load(path: AnyPath, *, inside: AnyPath | None = None) -> Document:
-    """Read and parse a file; one that cannot be read is a document with that problem."""
-    name = printable(os.fspath(path).replace(os.sep, "/"))
+def load(path: AnyPath, *, inside: AnyPath | None = None, name: str = "") -> Document:
+    """Read and parse a file; one that cannot be read is a document with that problem.
+
+    `name` is what problems call it, where that is not its path.
+    """
+    name = name or printable(os.fspath(path).replace(os.sep, "/"))
     text = read(path, name=name, inside=inside)
     if isinstance(text, Problem):
         return Document(name, "", problems=(text,))
@@ -214,7 +218,7 @@ def _cannot_read(error: OSError | ValueError) -> str:
 
 def _too_big(file: str) -> Problem:
     message = f"the file is bigger than {MAX_BYTES // 1024} KiB"
-    return Problem("ASP113", "", message, Position(file, 1, 1), "split it into several files")
+    return Problem("ASP113", "", message, Position(file, 1, 1), TOO_BIG)
 
 
 def decode(raw: bytes, file: str) -> str | Problem:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aspora.cli.common import counted, domain_paths, find_root, one_shot
+from aspora.cli.common import counted, domain_paths, find_root, one_shot, problems_in_style
 from aspora.cli.validate import FORMATS
 from aspora.errors import InvalidInput, UsageError
 from aspora.load import DomainFile, load, load_stack
@@ -67,6 +67,7 @@ Examples:
     show_default=True,
     help="How findings are printed.",
 )
+@problems_in_style
 def check(stack: str, only: str | None, style: str, *, no_checkov: bool) -> int:
     """Check what a stack declares: Kubernetes objects and AWS resources.
 

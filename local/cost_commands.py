@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aspora.cli.common import counted, find_root
+from aspora.cli.common import Named, counted, find_root
 from aspora.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ Examples:
       --from 2026-11-01 --to 2026-11-07
 """
 )
-@click.option("--stack", metavar="NAME", help="The stack to estimate; prod when left out.")
+@click.option(
+    "--stack", type=Named(), metavar="NAME", help="The stack to estimate; prod when left out."
+)
 @click.option("--without-platform", is_flag=True, help="Only what skills cause themselves.")
 @click.option("--actual", is_flag=True, help="What was spent, from the gateway and OpenCost.")
 @click.option(

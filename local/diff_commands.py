@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aspora.cli.common import find_root, one_shot, stack_option
+from aspora.cli.common import Named, OutputFile, find_root, one_shot, stack_option
 from aspora.errors import InvalidInput
 from aspora.output import write_file
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aspora.changes.snapshot import Snapshot
     from aspora.isolation.model import Proof
     from aspora.page import State
+    from aspora.problems import Problem
     from local.sides import Sides
 
 FORMATS = ("text", "markdown", "json", "html")
@@ -38,12 +39,14 @@ Examples:
 )
 @click.option(
     "--base",
+    type=Named(),
     metavar="SIDE",
     help="Compare with this: a Git revision, a folder, `objects` (what the stack has recorded on"
     " this machine) or an export of a stack's state; where the head left main when left out.",
 )
 @click.option(
     "--head",
+    type=Named(),
     metavar="SIDE",
     help="What is to be looked at: a Git revision or a folder; the working tree when left out.",
 )
@@ -54,9 +57,7 @@ Examples:
     type=click.Choice(FORMATS),
     help="How it is printed; text on a terminal, else markdown.",
 )
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it to this file."
-)
+@click.option("--output", type=OutputFile(), help="Write it to this file.")
 @click.option(
     "--complete",
     is_flag=True,
@@ -148,7 +149,17 @@ def _check_prompts(head: Snapshot) -> None:
     if folder is not None:
         found = [read(d, Path(folder, "domains", d.name))[1] for d in head.domains]
         if any(found):
-            raise InvalidInput(tuple(problem for problems in found for problem in problems))
+            raise InvalidInput(
+                tuple(_within(folder, problem) for problems in found for problem in problems)
+            )
+
+
+def _within(folder: str, problem: Problem) -> Problem:
+    """The problem by the file's name in the repository: a comment is no place for a path of the
+    machine that wrote it."""
+    place = problem.position
+    name = os.path.relpath(place.file, folder) if Path(place.file).is_absolute() else place.file
+    return replace(problem, position=replace(place, file=name))
 
 
 def _rendered(report: Report, style: str, *, colour: bool) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aspora.cli.common import find_root, one_shot
+from aspora.cli.common import Named, find_root, one_shot, shown
 from aspora.errors import InvalidInput, UsageError
 from aspora.problems import Problem, quoted
 
@@ -70,11 +70,13 @@ Examples:
 @click.option("--changed-skills", is_flag=True, help="Only what differs from the base.")
 @click.option(
     "--base",
+    type=Named(),
     metavar="SIDE",
     help="Compare with this: a Git revision or a folder; where the head left main when left out.",
 )
 @click.option(
     "--head",
+    type=Named(),
     metavar="SIDE",
     help="What is looked at: a Git revision or a folder; the working tree when left out.",
 )
@@ -135,9 +137,9 @@ def estimate_cost(  # noqa: PLR0913 - one argument an option
     root = find_root()
     if base is not None and not changed_skills:
         raise UsageError("--base needs --changed-skills")
-    after = estimate_of(_folder(root, stack) if head is None else _side(root, head, stack))
+    after = estimate_of(_folder(root, stack) if head is None else _side(root, head, stack, "head"))
     if changed_skills:
-        before = estimate_of(_side(root, base or _left_main(root, head), stack))
+        before = estimate_of(_side(root, base or _left_main(root, head), stack, "base"))
     else:
         before = replace(after, skills=())
     verdict = Verdict(delta(before, after), threshold, labels, measure)
@@ -166,25 +168,31 @@ def _left_main(root: Path, head: str | None) -> str:
         raise UsageError(error.message, hint="name what to compare with: --base REVISION") from None
 
 
-def _side(root: Path, name: str, stack: str) -> Side:
-    """The side of that name: a folder, else a revision of the repository at `root`."""
+def _side(root: Path, name: str, stack: str, which: str) -> Side:
+    """The side of that name: a folder, else a revision of the repository at `root`; `which` is
+    its option."""
     if Path(name).is_dir():
         return _folder(Path(name), stack)
     try:
         return _revision(root, name, stack)
     except InvalidInput as error:
-        error.message = f"{name[:40]} does not hold: {error.message}"
-        error.hint = "compare with a revision that does: --base REVISION"
+        error.message = f"the {which}, {name[:40]}, does not hold: {error.message}"
+        error.hint = f"name one that does: --{which} REVISION"
         raise
 
 
 def _folder(root: Path, stack: str) -> Side:
     from aspora.load import load_or_raise, load_stack
 
-    settings = load_stack(stack, root)
+    try:
+        settings = load_stack(stack, root)
+    except UsageError as error:
+        where = quoted(str(root))
+        error.message = error.message.replace("in the repository", f"in {where}")
+        raise
     domains: tuple[Domain, ...] = ()
     if any((root / "domains").glob("*/domain.yaml")):
-        domains = load_or_raise([root / "domains"], _unpinned(settings))
+        domains = load_or_raise([shown(root / "domains")], _unpinned(settings))
     return Side(stack, settings, domains)
 
 

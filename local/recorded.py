@@ -14,11 +14,16 @@ from aspora.changes.snapshot import RELEASE
 from aspora.errors import InvalidInput, UsageError
 from aspora.problems import Position, Problem, quoted
 from local.paths import Paths
+from local.recorded_shapes import strange
 
 Object = dict[str, Any]
 _KUBERNETES = re.compile(r"kubernetes:[^:]+:[A-Za-z]+")
 _HELM = "kubernetes:helm.sh/v3:Release"
 _DEFINITION = "CustomResourceDefinition"
+HIDDEN = "[secret]"
+"""Shown in the place of one."""
+_SIGNATURE, _IS_SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+"""How Pulumi marks a secret in a state (sdk/v3/go/common/resource/sig.go)."""
 MAX_BYTES = 512 * 1024 * 1024
 """Of an export; ours of 1,000 skills has 30 MB."""
 
@@ -52,7 +57,11 @@ def of_export(path: Path) -> tuple[Object, ...]:
     resources = deployment.get("resources") if isinstance(deployment, Mapping) else None
     if not isinstance(resources, list):
         raise _no_export(path, "it has no `deployment.resources`")
-    return objects(entry for entry in resources if isinstance(entry, Mapping))
+    found = objects(entry for entry in resources if isinstance(entry, Mapping))
+    for obj in found:
+        if wrong := strange(obj):
+            raise _no_export(path, f"in {obj['kind']} {quoted(obj['metadata']['name'])}, {wrong}")
+    return found
 
 
 def _no_export(path: Path, why: str) -> InvalidInput:
@@ -63,17 +72,39 @@ def _no_export(path: Path, why: str) -> InvalidInput:
 
 def objects(resources: Iterable[Mapping[str, Any]]) -> tuple[Object, ...]:
     """Kubernetes objects and Helm releases among resources, but those that the engine is about to
-    delete. Definitions of custom resources are left out: no domain file decides them."""
+    delete. Definitions of custom resources are left out: no domain file decides them. Secrets are
+    left out of all of them: a report is for many eyes."""
     found = []
     for entry in resources:
         kind, inputs = str(entry.get("type", "")), entry.get("inputs")
         if not isinstance(inputs, Mapping) or entry.get("delete"):
             continue
-        if kind == _HELM:
-            found.append(_release(inputs))
+        if kind == _HELM and isinstance(inputs.get("name"), str):
+            found.append(_without_secrets(_release(inputs)))
         elif _KUBERNETES.fullmatch(kind) and _is_manifest(inputs):
-            found.append(dict(inputs))
+            found.append(_without_values(_without_secrets(inputs)))
     return tuple(found)
+
+
+def _without_secrets(value: Any) -> Any:
+    """Without what Pulumi keeps as a secret, encrypted or, with --show-secrets, as it is."""
+    if isinstance(value, Mapping):
+        if value.get(_SIGNATURE) == _IS_SECRET:
+            return HIDDEN
+        return {key: _without_secrets(below) for key, below in value.items()}
+    return [_without_secrets(below) for below in value] if isinstance(value, list) else value
+
+
+def _without_values(manifest: Object) -> Object:
+    """A Secret with its keys alone; whatever else as it is."""
+    if manifest["kind"] != "Secret":
+        return manifest
+    hidden = {
+        name: dict.fromkeys(manifest[name], HIDDEN)
+        for name in ("data", "stringData")
+        if isinstance(manifest.get(name), Mapping)
+    }
+    return manifest | hidden
 
 
 def _is_manifest(inputs: Mapping[str, Any]) -> bool:

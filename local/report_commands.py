@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aspora.cli.common import domain_paths, find_root, one_shot, stack_option
+from aspora.cli.common import OutputFile, domain_paths, find_root, one_shot, stack_option
 from aspora.output import write_file
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Examples:
 @stack_option
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     help="Write the page to this file; printed when left out.",
 )
 def report(stack: str, output: Path | None) -> int:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from aspora.errors import EnvironmentFailure, UsageError
 from aspora.problems import Position, Problem, printable, quoted
-from aspora.yamldoc import MAX_BYTES, decode
+from aspora.yamldoc import MAX_BYTES, TOO_BIG, decode
 
 SECONDS = 60
 """More than any of these commands takes on a repository that can be worked in."""
@@ -150,8 +150,24 @@ class Repository:
         return done.stdout
 
     def _try(self, *arguments: str) -> bytes | None:
+        """None where Git knows no such thing; UsageError where it does not take the folder for a
+        repository at all, so that no branch or revision would be the way out."""
         done = self._git(arguments, None)
-        return None if done.returncode else done.stdout
+        if done.returncode == 0:
+            return done.stdout
+        said = done.stderr.decode("utf-8", "replace")
+        where = quoted(str(self.root))
+        if "not a git repository" in said:
+            raise UsageError(
+                f"{where} is no Git repository, or its .git is broken",
+                hint="run it in a clone, or compare folders: --base DIR --head DIR",
+            )
+        if "dubious ownership" in said:
+            raise UsageError(
+                f"Git reads nothing in {where}: it belongs to another user",
+                hint=f"if you trust it: git config --global --add safe.directory {self.root}",
+            )
+        return None
 
     def _git(
         self, arguments: Sequence[str], given: bytes | None
@@ -187,5 +203,6 @@ def _refused(entry: Entry, name: str) -> Problem:
         what = "cannot be read: it is a submodule"
     else:
         what = f"the file is bigger than {MAX_BYTES // 1024} KiB"
-    code = "ASP113" if entry.size > MAX_BYTES else "ASP102"
-    return Problem(code, "", what, Position(name, 1, 1), "put an ordinary file there")
+    big = entry.size > MAX_BYTES
+    code, hint = ("ASP113", TOO_BIG) if big else ("ASP102", "put an ordinary file there")
+    return Problem(code, "", what, Position(name, 1, 1), hint)

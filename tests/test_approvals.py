@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from aspora import approvals
 from aspora.approvals import Approval
 from aspora.cli import cli
 from aspora.codeowners import FILE, organisation, text
-from aspora.errors import InvalidInput, UsageError
+from aspora.errors import EnvironmentFailure, InvalidInput, UsageError
 from aspora.models import Limits
 from tests.core import MINIMAL, ROOT, domains, loaded, repository, settings, write
 
@@ -80,6 +81,52 @@ def test_a_new_owner_is_noticed_and_written(copy: Path) -> None:
     assert run("codeowners", "--write")[0] == 0
     assert run("codeowners", "--check")[0] == 0
     assert "/domains/wealth/ @aspora/riches-team" in (copy / FILE).read_text("utf-8")
+
+
+def test_a_full_disk_leaves_the_old_file(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (copy / FILE).write_text("old", "utf-8")
+
+    def full(path: Path, data: bytes) -> int:
+        with path.open("wb") as stream:
+            stream.write(data[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(EnvironmentFailure, match="No space left on device"):
+        CliRunner().invoke(
+            cli, ["codeowners", "--write"], standalone_mode=False, catch_exceptions=False
+        )
+    assert (copy / FILE).read_text("utf-8") == "old"
+    assert [path.name for path in (copy / FILE).parent.glob("*CODEOWNERS*")] == ["CODEOWNERS"]
+
+
+@pytest.mark.parametrize("command", ["validate", "approvals", "check --no-checkov --stack local"])
+@pytest.mark.parametrize(
+    ("file", "place"),
+    [
+        ("domains/wealth/domain.yaml", "domains/wealth/domain.yaml"),
+        ("Pulumi.local.yaml", "Pulumi.local.yaml"),
+    ],
+)
+def test_files_that_do_not_hold_are_told_in_the_format_asked_for(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, command: str, file: str, place: str
+) -> None:
+    """A workflow that reads annotations, or SARIF, would else have nothing to show."""
+    monkeypatch.chdir(copy)
+    (copy / file).write_text("name: [", "utf-8")
+    code, said = run(*command.split(), "--format", "github")
+    assert code == 1
+    assert f"::error file={place},line=1" in said
+    code, said = run(*command.split(), "--format", "sarif")
+    assert code == 1
+    assert f'"uri": "{place}"' in said
+
+
+def test_a_broken_file_of_approvals_is_named_within_the_repository(copy: Path) -> None:
+    (copy / "domains/approvals.yaml").write_text("a: [", "utf-8")
+    code, said = run("approvals", "--format", "github")
+    assert code == 1
+    assert "::error file=domains/approvals.yaml,line=1" in said
 
 
 def test_what_the_repository_has_beyond_the_defaults_was_agreed_to(copy: Path) -> None:

@@ -214,6 +214,69 @@ def test_a_file_that_is_no_export(repo: Repo, diff: Run, content: str) -> None:
     assert "no export of a stack" in outcome.err
 
 
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+
+
+def test_no_secret_of_a_state_is_shown() -> None:
+    """Neither what Pulumi marks, as `--show-secrets` exports it, nor what a Secret holds."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}
+    held = {"data": {"password": "aHVudGVyMg=="}, "stringData": {"password": "hunter2"}}
+    marked = {"list": [{"key": SECRET | {"plaintext": '"hunter2"'}}]}
+    values = SECRET | {"ciphertext": "v1:AAAA"}
+    release = {"name": "r", "namespace": "n", "chart": "c", "values": values}
+    found = objects(
+        [
+            {"type": "kubernetes:core/v1:ConfigMap", "inputs": _config("c") | {"data": marked}},
+            {"type": "kubernetes:core/v1:Secret", "inputs": secret | held},
+            {"type": "kubernetes:helm.sh/v3:Release", "inputs": release},
+        ]
+    )
+    assert found[0]["data"] == {"list": [{"key": "[secret]"}]}
+    assert found[1]["data"] == found[1]["stringData"] == {"password": "[secret]"}
+    assert found[2]["spec"]["values"] == "[secret]"
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "words"),
+    [
+        ("ConfigMap", {"metadata": {"name": "x", "labels": [1]}}, "metadata.labels is no mapping"),
+        ("ConfigMap", {"metadata": {"name": "x", "namespace": 7}}, "metadata.namespace is no text"),
+        ("NetworkPolicy", {"spec": {"egress": [None]}}, "spec.egress is no list of mappings"),
+        ("NetworkPolicy", {"spec": "x"}, "spec is no mapping"),
+        ("Role", {"rules": [{}, {"verbs": ["get", 1]}]}, "rules[1].verbs is no list of texts"),
+        ("Deployment", {"spec": {"template": []}}, "spec.template is no mapping"),
+        (
+            "Deployment",
+            {"spec": {"template": {"spec": {"containers": ["x"]}}}},
+            "spec.template.spec.containers is no list of mappings",
+        ),
+    ],
+)
+def test_an_export_of_strange_objects_is_refused(
+    repo: Repo, diff: Run, kind: str, more: dict[str, object], words: str
+) -> None:
+    api = {"Deployment": "apps/v1", "NetworkPolicy": "networking.k8s.io/v1"}.get(kind, "v1")
+    inputs = _config("x") | {"apiVersion": api, "kind": kind} | more
+    write_state(repo.root, {"type": f"kubernetes:{api}:{kind}", "inputs": inputs})
+    outcome = diff("--base", "state.json")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert f'in {kind} "x", {words}' in outcome.err
+
+
+def write_state(folder: Path, *resources: object) -> None:
+    state = {"deployment": {"resources": resources}}
+    (folder / "state.json").write_text(json.dumps(state))
+
+
+def test_a_right_without_verbs_and_a_name_without_a_namespace_are_read(
+    repo: Repo, diff: Run
+) -> None:
+    role = _config("x") | {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}
+    role |= {"metadata": {"name": "x", "namespace": None}, "rules": [{"resources": ["pods"]}]}
+    write_state(repo.root, {"type": "kubernetes:rbac/v1:Role", "inputs": role})
+    assert diff("--base", "state.json").code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -226,6 +289,9 @@ def test_a_file_that_is_no_export(repo: Repo, diff: Run, content: str) -> None:
         (("--stack", "../x"), 2, "there is no stack"),
         (("--head", "docs"), 2, "there is no revision"),
         (("--head", ".github"), 2, "has no folder domains/"),
+        (("--base", ""), 2, "it is empty"),
+        (("--head", " "), 2, "it is empty"),
+        (("--output", ""), 2, "it names no file"),
     ],
 )
 def test_misuse(diff: Run, arguments: tuple[str, ...], code: int, words: str) -> None:
@@ -244,7 +310,10 @@ def test_without_main_a_base_has_to_be_named(repo: Repo, diff: Run) -> None:
 
 def test_a_folder_outside_of_git(repo: Repo, diff: Run, tmp_path: Path) -> None:
     (repo.root / ".git").rename(tmp_path / "git")
-    assert diff().code == 2
+    outcome = diff()
+    assert outcome.code == 2
+    assert "is no Git repository" in outcome.err
+    assert "is no Git repository" in diff("--base", "main").err
     assert diff("--base", str(repo.root)).code == 0
 
 
@@ -417,6 +486,16 @@ def test_code_is_known_by_what_decides_objects() -> None:
 # -- formats -----------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders away")
+def test_a_repository_of_another_user_is_said_to_be_one(repo: Repo, diff: Run) -> None:
+    os.chown(repo.root, 4242, 4242)
+    os.chown(repo.root / ".git", 4242, 4242)
+    outcome = diff()
+    assert outcome.code == 2
+    assert "it belongs to another user" in outcome.err
+    assert f"git config --global --add safe.directory {repo.root}" in outcome.err
+
+
 def test_output_goes_to_a_file_whole_or_not_at_all(repo: Repo, diff: Run, tmp_path: Path) -> None:
     target = tmp_path / "comment.md"
     outcome = diff("--output", str(target), style="markdown")
@@ -502,4 +581,5 @@ def test_a_prompt_of_nobody_is_a_problem(repo: Repo, diff: Run) -> None:
     prompt(repo, "Hello.\n", "domains/fraud/skills/risk/nobody/prompts/system.md")
     outcome = diff()
     assert outcome.code == 1
-    assert json.loads(outcome.out)["problems"]
+    (problem,) = json.loads(outcome.out)["problems"]
+    assert problem["file"] == "domains/fraud/skills/risk/nobody/prompts"

@@ -254,6 +254,9 @@ def test_the_markdown_begins_with_the_verdict(repo: Path, aspora: Run) -> None:
         (("--threshold", "-1"), "is no amount of USD"),
         (("--threshold", "five"), "is no amount of USD"),
         (("--base", "nowhere"), "there is no revision"),
+        (("--base", ""), "it is empty"),
+        (("--head", ""), "it is empty"),
+        (("--base", "domains"), 'no file "Pulumi.prod.yaml" in "domains"'),
         (("--stack", "../prod"), "there is no stack"),
         (("--stack", "local"), "has no AWS side"),
     ],
@@ -278,6 +281,10 @@ def test_a_revision_with_problems_is_no_base(repo: Path, aspora: Run) -> None:
     assert (code, out) == (1, "")
     assert "domains/pets/domain.yaml:10:5: ASP201" in err
     assert "does not hold: 1 problem found" in err
+    assert "name one that does: --base REVISION" in err
+    code, _, err = gate(aspora, "--head", bad)
+    assert code == 1
+    assert "name one that does: --head REVISION" in err
 
 
 def test_a_link_in_a_revision_is_not_followed(repo: Path, aspora: Run) -> None:
@@ -379,6 +386,7 @@ def test_the_platforms_cost_is_divided_whole(repo: Path, aspora: Run) -> None:
         (("--actual", "--stack", "prod"), "belong to the estimate"),
         (("--stack", "local"), "has no AWS side"),
         (("--stack", "nowhere"), "there is no stack"),
+        (("--stack", ""), "it is empty"),
     ],
 )
 def test_options_of_the_other_kind_are_a_misuse(

@@ -509,7 +509,8 @@ def test_forty_levels_are_allowed() -> None:
 
 def test_big_text() -> None:
     assert line(only("#" * (yamldoc.MAX_BYTES + 1))) == (
-        "1:1 ASP113: the file is bigger than 1024 KiB | split it into several files"
+        "1:1 ASP113: the file is bigger than 1024 KiB"
+        " | a domain file has some kilobytes: make it smaller"
     )
 
 

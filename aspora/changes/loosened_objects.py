@@ -173,7 +173,9 @@ def _rights(role: Object | None) -> Iterator[str]:
         ]
         things += rule.get("nonResourceURLs") or ()
         named = "".join(f" {name}" for name in rule.get("resourceNames") or ())
-        yield from (f"{verb} {thing}{named}" for verb, thing in product(rule["verbs"], things))
+        yield from (
+            f"{verb} {thing}{named}" for verb, thing in product(rule.get("verbs") or (), things)
+        )
 
 
 def _binding(before: Object | None, after: Object | None) -> Iterator[Found]:

@@ -289,7 +289,7 @@ def key_of(obj: Mapping[str, Any]) -> Key:
     """The identity of an object."""
     meta = obj["metadata"]
     group = str(obj["apiVersion"]).rpartition("/")[0]
-    return Key(group, obj["kind"], meta.get("namespace", ""), meta["name"])
+    return Key(group, obj["kind"], meta.get("namespace") or "", meta["name"])
 
 
 def domain_of(obj: Mapping[str, Any]) -> str:

@@ -37,7 +37,9 @@ def _lines(report: Report, *, colour: bool) -> Iterator[str]:
     yield f"{report.stack}: {_plain(side(report.base))} → {_plain(side(report.head))}"
     for trouble in report.problems:
         place = f"{trouble.file}:{trouble.line}:{trouble.column}"
-        yield _plain(f"  {place}: {trouble.code} {trouble.path}: {trouble.message}")
+        what = " ".join(filter(None, (trouble.code, trouble.path)))
+        yield _plain(f"  {place}: {what}: {trouble.message}")
+        yield from (_plain(f"      {line}") for line in trouble.hint.splitlines())
     if report.problems:
         return
     yield from _block("Loosened security", (_loosened(report)))

@@ -7,7 +7,7 @@ import sys
 import click
 
 from aspora import problem_formats
-from aspora.cli.common import counted, domain_paths, find_root, one_shot
+from aspora.cli.common import counted, domain_paths, find_root, one_shot, problems_in_style
 from aspora.cli.validate import FORMATS
 from aspora.errors import InvalidInput
 from aspora.load import load, load_stack
@@ -28,6 +28,7 @@ Examples:
     show_default=True,
     help="How problems are printed.",
 )
+@problems_in_style
 def approvals(style: str) -> int:
     """Compare the domains with domains/approvals.yaml, which the platform team owns.
 

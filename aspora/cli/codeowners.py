@@ -7,6 +7,7 @@ import click
 from aspora.cli.common import domain_paths, find_root, one_shot
 from aspora.errors import UsageError
 from aspora.load import load_or_raise, load_stack
+from aspora.output import write_file
 
 
 @click.command(
@@ -34,7 +35,7 @@ def codeowners(*, write: bool, check: bool) -> int:
     path = root / FILE
     if write:
         path.parent.mkdir(exist_ok=True)
-        path.write_text(wanted, encoding="utf-8")
+        write_file(path, wanted.encode(), hint="make room and see that the file may be written")
         click.echo(f"wrote {FILE}", err=True)
         return 0
     if not check:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
-from aspora.errors import UsageError
+from aspora.errors import InvalidInput, UsageError
 
 stack_option = click.option(
     "--stack",
@@ -17,6 +20,37 @@ stack_option = click.option(
     metavar="NAME",
     help="The stack whose settings apply (Pulumi.NAME.yaml).",
 )
+
+
+class Named(click.ParamType[str]):
+    """A text that is not empty: `--base "$BASE"` with no BASE must not mean the folder here."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text; a misuse of the command when there is none."""
+        if not value.strip():
+            self.fail("it is empty", param, ctx)
+        return value
+
+
+class OutputFile(click.Path):
+    """A file to write; it need not be there."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        """The path; a misuse of the command when it is empty or ends in no name."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.name:
+            self.fail("it names no file", param, ctx)
+        return path
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -43,6 +77,26 @@ def _here() -> Path:
             f"the folder this runs in cannot be used: {error.strerror}",
             hint="change into the repository",
         ) from None
+
+
+def problems_in_style(command: Callable[..., int]) -> Callable[..., int]:
+    """For commands with a `style`: problems of the files come in it too, on stdout, so that what
+    reads annotations or SARIF gets some; as text they are an error's, on stderr."""
+
+    @wraps(command)
+    def wrapped(*args: Any, style: str, **options: Any) -> int:
+        try:
+            return command(*args, style=style, **options)
+        except InvalidInput as error:
+            if style == "text":
+                raise
+            from aspora import problem_formats
+
+            click.echo(problem_formats.render(error.problems, style), nl=False)
+            click.echo(f"{counted(len(error.problems), 'problem')} found", err=True)
+            return error.exit_code
+
+    return wrapped
 
 
 def one_shot() -> None:

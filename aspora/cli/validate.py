@@ -8,7 +8,14 @@ from pathlib import Path
 import click
 
 from aspora import problem_formats
-from aspora.cli.common import counted, domain_paths, find_root, one_shot, stack_option
+from aspora.cli.common import (
+    counted,
+    domain_paths,
+    find_root,
+    one_shot,
+    problems_in_style,
+    stack_option,
+)
 from aspora.load import load, load_stack, unverified
 from aspora.resolve import workloads
 
@@ -34,6 +41,7 @@ Examples:
     help="How problems are printed.",
 )
 @stack_option
+@problems_in_style
 def validate(paths: tuple[Path, ...], style: str, stack: str) -> int:
     """Check domain files and print every problem at once.
 

@@ -94,7 +94,7 @@ def _read(folder: Path, name: str, *, sealed: bool = True) -> dict[str, Any]:
     except OSError as error:
         raise EnvironmentFailure(f"{folder / name} cannot be read: {error.strerror}") from None
     reader = snapshot.opened if sealed else snapshot.parsed
-    return reader(text, f"aspora/data/{name}")
+    return snapshot.sound(reader(text, f"aspora/data/{name}"), name)
 
 
 def _write(folder: Path, files: dict[str, dict[str, Any]]) -> None:

@@ -37,6 +37,46 @@ def test_an_edited_figure_is_refused_when_it_is_read(name: str) -> None:
     assert caught.value.hint.endswith("aspora prices seal")
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        (snapshot.MODEL_FILE, '"input": ', '"input": -', "input is no amount of 0 or more"),
+        (
+            snapshot.MODEL_FILE,
+            '"input": ',
+            '"input": "5", "x": ',
+            "input is no amount of 0 or more",
+        ),
+        (snapshot.MODEL_FILE, '"models": ', '"mode": ', "models is no mapping"),
+        (snapshot.MODEL_FILE, '"source": ', '"sauce": ', "source is no text"),
+        (snapshot.AWS_FILE, '"usd": ', '"usd": -', "usd is no amount of 0 or more"),
+        (snapshot.AWS_FILE, '"per": ', '"pro": ', "has no per"),
+        (snapshot.AWS_FILE, '"vcpu": ', '"vcpu": null, "x": ', "vcpu is no amount of 0 or more"),
+    ],
+)
+def test_what_is_no_price_is_neither_sealed_nor_read(
+    name: str, old: str, new: str, words: str
+) -> None:
+    """Minus 3 USD, sealed, would have made a dear change pass the gate as a saving."""
+    raw = snapshot.parsed(text(name).replace(old, new, 1), "a file")
+    with pytest.raises(AsporaError) as caught:
+        snapshot.sound(raw, name)
+    assert caught.value.message.startswith(f"aspora/data/{name}: ")
+    assert words in caught.value.message
+
+
+def test_a_number_that_would_fill_the_memory_is_refused() -> None:
+    with pytest.raises(AsporaError, match="too long a number"):
+        snapshot.parsed('{"a": 1e999999999}', "a file")
+    assert snapshot.parsed('{"a": 0.0}', "a file") == {"a": 0}
+
+
+@pytest.mark.parametrize("name", snapshot.SEALED)
+def test_our_own_figures_are_amounts(name: str) -> None:
+    raw = snapshot.parsed(text(name), name)
+    assert snapshot.sound(raw, name) is raw
+
+
 def test_a_seal_without_figures_or_figures_without_a_seal_are_refused() -> None:
     for bad in ("{}", '{"sha256": ""}', '{"sha256": null, "prices": {}}'):
         with pytest.raises(AsporaError, match="its hash"):

@@ -33,8 +33,10 @@ _FIELDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 """What each file, and each entry of its tables, has to have."""
 _NUMBERS = frozenset(
-    "usd input output cacheRead cacheWrite promptTokens maxInputTokens maxOutputTokens"
-    " vcpu memoryGiB pods".split()
+    (
+        *("usd", "input", "output", "cacheRead", "cacheWrite", "promptTokens"),
+        *("maxInputTokens", "maxOutputTokens", "vcpu", "memoryGiB", "pods"),
+    )
 )
 _MOST_DIGITS = 20
 """Before the point; and as many zeros behind it."""

@@ -27,6 +27,7 @@ MOST = 40_000_000
 TITLE = "Drift in {stack}: what runs is not what was deployed"
 
 _URN = re.compile(r"urn:pulumi:[\w.-]+::[\w.-]+::[^\s`|]{1,400}", re.ASCII)
+_OPERATION = re.compile(r"[a-z-]{1,40}", re.ASCII)
 _PROPERTY = re.compile(r"[\w.\[\]\"/-]{1,200}", re.ASCII)
 
 
@@ -41,7 +42,7 @@ def summary(stack: str, stream: IO[str]) -> dict[str, Any]:
             {"op": str(step["op"]), "urn": str(step["urn"]), "properties": _properties(step)}
             for step in steps
         ]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         raise Refused("pulumi printed no summary: see its messages above") from None
     changed.sort(key=lambda entry: (entry["urn"], entry["op"]))
     return {"stack": stack, "counts": counts, "changed": changed}
@@ -124,6 +125,8 @@ def read(folder: Path) -> list[dict[str, Any]]:
         if not _holds(data):
             raise Refused(f"{path.name} is no summary of drift")
         found.append(data)
+    if not found:
+        raise Refused(f"there is no summary in {folder}: nobody has looked for drift")
     return found
 
 
@@ -131,10 +134,10 @@ def _holds(data: Any) -> bool:
     try:
         return (
             data["stack"] in STACKS
-            and all(op.isidentifier() or "-" in op for op in data["counts"])
+            and all(_OPERATION.fullmatch(op) for op in data["counts"])
             and all(type(count) is int and count >= 0 for count in data["counts"].values())
             and all(
-                re.fullmatch(r"[a-z-]{1,40}", entry["op"])
+                _OPERATION.fullmatch(entry["op"])
                 and _URN.fullmatch(entry["urn"])
                 and all(_PROPERTY.fullmatch(name) for name in entry["properties"])
                 for entry in data["changed"]
@@ -162,7 +165,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     except Refused as error:
         finish("error", str(error))
         return 1
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, OSError) as error:
         finish("error", f"not as expected: {error!r}")
         return 1
     return 0

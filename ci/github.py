@@ -90,7 +90,7 @@ class Api:
     def _json(self, data: bytes) -> Any:
         try:
             return json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Refused(f"GitHub answered no JSON: {data[:80]!r}") from None
 
     def _request(
@@ -141,7 +141,7 @@ def _words(error: urllib.error.HTTPError) -> str:
     """`404 Not Found`, with GitHub's own message."""
     try:
         message = json.loads(error.read(10_000)).get("message", "")
-    except (ValueError, AttributeError, OSError):
+    except (ValueError, RecursionError, AttributeError, OSError):
         message = ""
     return " ".join(f"{error.code} {error.reason} {printable(message)}".split())
 
@@ -151,7 +151,7 @@ def event(env: Mapping[str, str]) -> dict[str, Any]:
     path = env.get("GITHUB_EVENT_PATH", "")
     try:
         data = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise Refused("GITHUB_EVENT_PATH names no readable event") from None
     if not isinstance(data, dict):
         raise Refused("the event is no mapping")

@@ -47,7 +47,10 @@ def last_deployed(api: Api, environment: str) -> str | None:
 
 
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
-    """0 when the commit may be deployed, 1 when it may not or nobody can tell."""
+    """0 when the commit may be deployed, 1 when it may not or nobody can tell, 2 on misuse."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python3 -m ci.order ENVIRONMENT\n")
+        return 2
     try:
         (environment,) = arguments
         check(Api.of(env), environment, env["GITHUB_SHA"])

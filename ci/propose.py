@@ -73,14 +73,17 @@ def _file(path: Path) -> bool:
 
 
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
-    """0 when the prices are proposed or are no news, 1 when that failed."""
+    """0 when the prices are proposed or are no news, 1 when that failed, 2 when called wrongly."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python3 -m ci.propose FOLDER\n")
+        return 2
     try:
         (folder,) = arguments
         propose(Api.of(env), env["BASE"], env["GITHUB_SHA"], read(Path(folder)))
     except Refused as error:
         finish("error", str(error))
         return 1
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, OSError) as error:
         finish("error", f"not as expected: {error!r}")
         return 1
     return 0

@@ -47,7 +47,10 @@ def read(folder: Path) -> dict[str, str]:
 
 
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
-    """0 when the branch holds the tree, 1 when that failed."""
+    """0 when the branch holds the tree, 1 when that failed, 2 when called wrongly."""
+    if len(arguments) != 2:
+        sys.stderr.write("usage: python3 -m ci.publish FOLDER BRANCH\n")
+        return 2
     try:
         folder, branch = arguments
         publish(Api.of(env), branch, env["GITHUB_SHA"], read(Path(folder)))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ci import drift, order, propose, publish
-from ci.github import Api, Refused
+from ci.github import Api, Refused, event
 from tests.core import ROOT
 from tests.github_mock import BOT, HEAD, MAIN, REPOSITORY, TOKEN, GitHub, serve
 
@@ -147,6 +147,36 @@ def test_a_summary_that_is_none_is_not_told(
     (tmp_path / "staging.json").write_text(json.dumps(seen(CHANGED) | changes))
     assert drift.main(["tell", str(tmp_path)], github.env) == 1
     assert github.wrote() == []
+
+
+DEEP = "[" * 100_000
+
+
+def test_what_nests_without_end_is_refused(github: GitHub, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="printed no summary"):
+        drift.summary("staging", io.StringIO(DEEP))
+    (tmp_path / "d.json").write_text(DEEP, encoding="utf-8")
+    assert drift.main(["tell", str(tmp_path)], github.env) == 1
+    with pytest.raises(Refused, match="names no readable event"):
+        event({"GITHUB_EVENT_PATH": str(tmp_path / "d.json")})
+
+
+def test_an_operation_that_is_markup_is_not_told(github: GitHub, tmp_path: Path) -> None:
+    found = {"stack": "staging", "counts": {"<img> - @octo": 1}, "changed": []}
+    (tmp_path / "d.json").write_text(json.dumps(found), encoding="utf-8")
+    assert drift.main(["tell", str(tmp_path)], github.env) == 1
+
+
+def test_without_a_summary_nobody_says_that_there_is_no_drift(
+    github: GitHub, tmp_path: Path
+) -> None:
+    assert drift.main(["tell", str(tmp_path / "nowhere")], github.env) == 1
+
+
+@pytest.mark.parametrize("script", [order, propose, publish])
+def test_a_call_with_too_much_is_a_misuse(script: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    assert script.main(["a", "b", "c"], {}) == 2
+    assert "usage: python3 -m ci." in capfd.readouterr().err
 
 
 def test_it_says_how_it_is_called(capfd: pytest.CaptureFixture[str]) -> None:

@@ -223,7 +223,7 @@ def _read_stack(stack: str, root: Path) -> tuple[StackSettings, yamldoc.Document
             f"there is no stack {quoted(stack)}: no file {quoted(path.name)} in the repository",
             hint="known stacks: " + ", ".join(known) if known else "run it in the repository",
         )
-    document = yamldoc.load(path, name=path.name)
+    document = yamldoc.load(path, inside=root, name=path.name)
     return _stack_settings(document), document
 
 

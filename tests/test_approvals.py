@@ -122,6 +122,25 @@ def test_files_that_do_not_hold_are_told_in_the_format_asked_for(
     assert f'"uri": "{place}"' in said
 
 
+def test_links_out_of_the_repository_are_neither_written_nor_read(
+    copy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").write_text("of nobody's business", "utf-8")
+    (copy / FILE).unlink()
+    (copy / FILE).symlink_to(tmp_path / "mine")
+    with pytest.raises(UsageError, match="is a link out of the repository"):
+        CliRunner().invoke(
+            cli, ["codeowners", "--write"], standalone_mode=False, catch_exceptions=False
+        )
+    assert (tmp_path / "mine").read_text("utf-8") == "of nobody's business"
+    (copy / "Pulumi.local.yaml").unlink()
+    (copy / "Pulumi.local.yaml").symlink_to(tmp_path / "mine")
+    code, said = run("approvals", "--format", "github")
+    assert code == 1
+    assert "a symbolic link leads out of the folder" in said
+    assert "business" not in said
+
+
 def test_a_broken_file_of_approvals_is_named_within_the_repository(copy: Path) -> None:
     (copy / "domains/approvals.yaml").write_text("a: [", "utf-8")
     code, said = run("approvals", "--format", "github")

@@ -34,6 +34,8 @@ def codeowners(*, write: bool, check: bool) -> int:
     )
     path = root / FILE
     if write:
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise UsageError(f"{FILE} is a link out of the repository", hint="remove the link")
         path.parent.mkdir(exist_ok=True)
         write_file(path, wanted.encode(), hint="make room and see that the file may be written")
         click.echo(f"wrote {FILE}", err=True)

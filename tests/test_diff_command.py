@@ -511,6 +511,10 @@ def test_text(repo: Repo, diff: Run) -> None:
     shown = diff(style="text").out
     assert shown.startswith("attention: security is loosened (fraud: quota of pods raised")
     assert "~ ResourceQuota aspora-fraud/fraud-quota  domains/fraud/domain.yaml:1" in shown
+    (quota,) = (line for line in shown.splitlines() if line.startswith("  fraud pods: "))
+    before, after = quota.split(" → ")
+    assert " of 60 (" in before
+    assert " of 61 (" in after
 
 
 def test_contents_are_read_as_they_are(repo: Repo) -> None:

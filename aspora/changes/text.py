@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from aspora.changes.model import Change, Level, Report, Section
+from aspora.changes.model import Change, Level, QuotaRow, Report, Section
 from aspora.changes.verdict import counted
 from aspora.changes.words import quota_cells, side, thing, value
 from aspora.problems import printable
@@ -45,14 +45,14 @@ def _lines(report: Report, *, colour: bool) -> Iterator[str]:
     yield from _block("Loosened security", (_loosened(report)))
     yield from _block("Consequences", dict.fromkeys(_consequences(report)))
     yield from _block("Who approves", _owners(report))
-    yield from _block("Quotas", (" ".join(quota_cells(row)) for row in report.quotas))
+    yield from _block("Quotas", map(_quota, report.quotas))
     yield from _block("Shared", _shared(report))
     for section in (report.cost, report.isolation, report.check):
         yield from _section(section)
     yield from _block(f"Changes ({counted(report.counts)})", _changes(report, colour=colour))
     yield from _block("Only in another order", map(thing, report.reordered))
     yield from _block("Untouched", (untouched(report),))
-    yield from _block("Notes", report.notes)
+    yield from _block("Notes", map(_plain, report.notes))
 
 
 def untouched(report: Report) -> str:
@@ -93,6 +93,11 @@ def _owners(report: Report) -> Iterator[str]:
         why = f" ({'; '.join(row.reasons)})" if row.reasons else ""
         by = ", ".join(row.approvers) or "nobody is named"
         yield _plain(f"{who}: {counted(row.counts)}{why}: {by}")
+
+
+def _quota(row: QuotaRow) -> str:
+    domain, resource, before, after = quota_cells(row)
+    return f"{domain} {resource}: {before} → {after}"
 
 
 def _shared(report: Report) -> Iterator[str]:

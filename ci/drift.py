@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ci.github import BOT, Api, Refused, finish, say
+from ci.github import BOT, Api, Refused, outcome, say
 
 STACKS = ("staging", "prod")
 SAME = frozenset(("same", "refresh", "read"))
@@ -149,26 +149,22 @@ def _holds(data: Any) -> bool:
 
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """`summary STACK` (JSON in and out) or `tell FOLDER`; 0, or 1 when it could not be done."""
-    try:
-        match arguments:
-            case ["summary", stack] if stack in STACKS:
-                json.dump(summary(stack, sys.stdin), sys.stdout, indent=2)
-            case ["tell", folder]:
-                api = Api.of(env)
-                runs = f"{env['GITHUB_SERVER_URL']}/{api.repository}/actions/runs"
-                link = f"{runs}/{int(env['GITHUB_RUN_ID'])}"
-                for found in read(Path(folder)):
-                    tell(api, found, link)
-            case _:
-                sys.stderr.write("usage: python3 -m ci.drift summary STACK | tell FOLDER\n")
-                return 2
-    except Refused as error:
-        finish("error", str(error))
-        return 1
-    except (KeyError, TypeError, ValueError, RecursionError, OSError) as error:
-        finish("error", f"not as expected: {error!r}")
-        return 1
-    return 0
+    match arguments:
+        case ["summary", stack] if stack in STACKS:
+            return outcome(lambda: json.dump(summary(stack, sys.stdin), sys.stdout, indent=2))
+        case ["tell", folder]:
+            return outcome(lambda: _tell_all(Path(folder), env))
+        case _:
+            sys.stderr.write("usage: python3 -m ci.drift summary STACK | tell FOLDER\n")
+            return 2
+
+
+def _tell_all(folder: Path, env: Mapping[str, str]) -> None:
+    api = Api.of(env)
+    runs = f"{env['GITHUB_SERVER_URL']}/{api.repository}/actions/runs"
+    link = f"{runs}/{int(env['GITHUB_RUN_ID'])}"
+    for found in read(folder):
+        tell(api, found, link)
 
 
 if __name__ == "__main__":

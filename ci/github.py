@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,19 @@ def printable(text: object) -> str:
 def say(text: str) -> None:
     """A line of the log; never a workflow command, whatever stands in it."""
     sys.stderr.write(f"- {printable(text)}\n")
+
+
+def outcome(work: Callable[[], None]) -> int:
+    """The exit code of a script: 0 when `work` was done, else 1 and an error on the run's page."""
+    try:
+        work()
+    except Refused as error:
+        finish("error", str(error))
+        return 1
+    except (KeyError, TypeError, ValueError, RecursionError, OSError) as error:
+        finish("error", f"not as expected: {error!r}")
+        return 1
+    return 0
 
 
 def finish(kind: str, text: str) -> None:

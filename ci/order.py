@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from ci.github import Api, Refused, finish, say
+from ci.github import Api, Refused, outcome, say
 
 LOOKED_AT = 50
 """Deployments, newest first, among which the last one that succeeded is looked for."""
@@ -51,16 +51,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python3 -m ci.order ENVIRONMENT\n")
         return 2
-    try:
-        (environment,) = arguments
-        check(Api.of(env), environment, env["GITHUB_SHA"])
-    except Refused as error:
-        finish("error", str(error))
-        return 1
-    except (KeyError, TypeError, ValueError) as error:
-        finish("error", f"not as expected: {error!r}")
-        return 1
-    return 0
+    return outcome(lambda: check(Api.of(env), arguments[0], env["GITHUB_SHA"]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ci.commits import Branch, make_commit, make_tree, tree_of
-from ci.github import Api, Refused, finish, say
+from ci.github import Api, Refused, outcome, say
 
 BRANCH = "prices/refresh"
 TITLE = "Prices of this week"
@@ -77,16 +77,8 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python3 -m ci.propose FOLDER\n")
         return 2
-    try:
-        (folder,) = arguments
-        propose(Api.of(env), env["BASE"], env["GITHUB_SHA"], read(Path(folder)))
-    except Refused as error:
-        finish("error", str(error))
-        return 1
-    except (KeyError, TypeError, ValueError, RecursionError, OSError) as error:
-        finish("error", f"not as expected: {error!r}")
-        return 1
-    return 0
+    folder = Path(arguments[0])
+    return outcome(lambda: propose(Api.of(env), env["BASE"], env["GITHUB_SHA"], read(folder)))
 
 
 if __name__ == "__main__":

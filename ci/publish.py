@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ci.commits import Branch, make_commit, make_tree, tree_of
-from ci.github import Api, Refused, finish, say
+from ci.github import Api, Refused, outcome, say
 
 OURS = re.compile(r"rendered/[a-z]{1,30}", re.ASCII)
 """Branches that this may write: never one that people work on."""
@@ -51,16 +51,8 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     if len(arguments) != 2:
         sys.stderr.write("usage: python3 -m ci.publish FOLDER BRANCH\n")
         return 2
-    try:
-        folder, branch = arguments
-        publish(Api.of(env), branch, env["GITHUB_SHA"], read(Path(folder)))
-    except Refused as error:
-        finish("error", str(error))
-        return 1
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        finish("error", f"not as expected: {error!r}")
-        return 1
-    return 0
+    folder, branch = arguments
+    return outcome(lambda: publish(Api.of(env), branch, env["GITHUB_SHA"], read(Path(folder))))
 
 
 if __name__ == "__main__":

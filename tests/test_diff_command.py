@@ -175,8 +175,11 @@ def test_an_export_of_a_stack(repo: Repo, diff: Run) -> None:
     outcome = diff("--base", "state.json")
     assert updated(outcome) == []
     assert outcome.report["counts"] == {"create": 0, "update": 0, "replace": 0, "delete": 0}
+    assert outcome.report["quotas"] == []
     repo.edit("pods: 60", "pods: 61")
-    assert updated(diff("--base", "state.json")) == ["update ResourceQuota fraud-quota"]
+    outcome = diff("--base", "state.json")
+    assert updated(outcome) == ["update ResourceQuota fraud-quota"]
+    assert {row["domain"] for row in json.loads(outcome.out)["quotas"]} == {"fraud"}
 
 
 def test_resources_that_are_no_objects_are_passed_over() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -153,7 +153,7 @@ def report(base: Snapshot, head: Snapshot) -> Report:
         counts=_counts(changes),
         changes=changes,
         loosened=found,
-        quotas=tuple(_quotas(both)),
+        quotas=tuple(_quotas(both, {change.domain for change in changes})),
         owners=_owners(both, changes),
         shared=_shared(both),
         untouched=_untouched(both, changes, reordered),
@@ -267,9 +267,13 @@ def _loosened(both: Both) -> Iterator[Loosened]:
             yield Loosened(domain_of(obj), what, "", key, path)
 
 
-def _quotas(both: Both) -> Iterator[QuotaRow]:
+def _quotas(both: Both, changed: Collection[str]) -> Iterator[QuotaRow]:
+    """Of the domains whose files can differ; of recorded objects, whose files nobody knows, those
+    with a change."""
     sides = (both.base, both.head)
     for name in both.suspects:
+        if both.base.settings is None and name not in changed:
+            continue
         before, after = (
             quotas.figures(side.files[name].domain, side.settings)
             if side.settings and name in side.files

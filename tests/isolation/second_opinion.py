@@ -26,7 +26,7 @@ from aspora.isolation.pods import Pods, find_pods
 from aspora.isolation.promises import OPEN_TO_AGENTS, PROMETHEUS, PortRange
 from aspora.isolation.selectors import selects
 
-SECONDS = 900.0
+SECONDS = 3600.0
 ALL = "All connections"
 PORTS = {"TCP", "UDP", "SCTP"}
 _LINE = re.compile(r"(\S+/p\d+) => (\S+/p\d+) : (.+)")

@@ -10,9 +10,11 @@ import pytest
 
 from aspora.changes import build, snapshot
 from aspora.changes.loosened_objects import Looking
+from aspora.changes.markdown import markdown
 from aspora.changes.model import Report, as_json
 from aspora.changes.owners import approvers
 from aspora.changes.snapshot import domain_of, indexed, key_of, skill_of
+from aspora.changes.text import text
 from aspora.docs import change_schema
 from aspora.errors import InvalidInput
 from aspora.render import Object
@@ -228,6 +230,8 @@ def test_other_code_that_renders_the_same_touches_nothing() -> None:
     assert made.changes == ()
     (shared,) = made.shared
     assert (shared.what, shared.domains) == ("the platform's code (aspora/)", ())
+    assert "the platform's code (aspora/): changes no object\n" in text(made)
+    assert "- `the platform's code (aspora/)` changes no object\n" in markdown(made)
 
 
 def test_a_job_with_another_hash_takes_the_place_of_the_old_one() -> None:

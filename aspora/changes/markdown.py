@@ -11,7 +11,7 @@ from typing import Final
 
 from aspora.changes import hunks
 from aspora.changes.escape import block, code, html, sentence
-from aspora.changes.model import Change, Level, OwnerRow, Report, Section, Status
+from aspora.changes.model import Change, Level, OwnerRow, Report, Section, Shared, Status
 from aspora.changes.text import untouched
 from aspora.changes.verdict import counted, rank
 from aspora.changes.words import quota_cells, side, thing, verb
@@ -145,13 +145,13 @@ def _quotas(report: Report, artifact: str) -> str:
 
 
 def _shared(report: Report, artifact: str) -> str:
-    lines = [
-        f"- {code(_cut(item.what))} touches "
-        + (", ".join(map(code, item.domains)) or "no domain")
-        + f" ({item.objects} objects)"
-        for item in report.shared
-    ]
+    lines = [f"- {code(_cut(item.what))} {_touched(item)}" for item in report.shared]
     return _list("Shared by all", lines, artifact)
+
+
+def _touched(item: Shared) -> str:
+    domains = ", ".join(map(code, item.domains)) or "no domain"
+    return f"touches {domains} ({item.objects} objects)" if item.objects else "changes no object"
 
 
 def _section(section: Section | None, artifact: str) -> str:

@@ -103,7 +103,8 @@ def _quota(row: QuotaRow) -> str:
 def _shared(report: Report) -> Iterator[str]:
     for item in report.shared:
         domains = ", ".join(item.domains) or "no domain"
-        yield _plain(f"{item.what}: touches {domains}, {item.objects} objects")
+        touched = f"touches {domains}, {item.objects} objects"
+        yield _plain(f"{item.what}: {touched if item.objects else 'changes no object'}")
 
 
 def _section(section: Section | None) -> Iterator[str]:

@@ -11,16 +11,86 @@ from collections.abc import Sequence
 
 from aspora.iam import Statement, allow
 
+KARPENTER_READS = (
+    "ec2:DescribeCapacityReservations",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstances",
+    "ec2:DescribeInstanceStatus",
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeLaunchTemplates",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSpotPriceHistory",
+    "ec2:DescribeSubnets",
+)
+LOAD_BALANCERS_READ = (
+    "ec2:DescribeAccountAttributes",
+    "ec2:DescribeAddresses",
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeInstances",
+    "ec2:DescribeInternetGateways",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeRouteTables",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeTags",
+    "ec2:DescribeVpcs",
+    "ec2:GetSecurityGroupsForVpc",
+    "elasticloadbalancing:DescribeListenerAttributes",
+    "elasticloadbalancing:DescribeListeners",
+    "elasticloadbalancing:DescribeLoadBalancerAttributes",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeRules",
+    "elasticloadbalancing:DescribeTags",
+    "elasticloadbalancing:DescribeTargetGroupAttributes",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+)
+LOAD_BALANCERS_CHANGE = (
+    "elasticloadbalancing:CreateListener",
+    "elasticloadbalancing:DeleteLoadBalancer",
+    "elasticloadbalancing:DeleteTargetGroup",
+    "elasticloadbalancing:DeregisterTargets",
+    "elasticloadbalancing:ModifyLoadBalancerAttributes",
+    "elasticloadbalancing:ModifyTargetGroup",
+    "elasticloadbalancing:ModifyTargetGroupAttributes",
+    "elasticloadbalancing:RegisterTargets",
+    "elasticloadbalancing:SetIpAddressType",
+    "elasticloadbalancing:SetSecurityGroups",
+    "elasticloadbalancing:SetSubnets",
+)
+"""Of load balancers and target groups that are the cluster's already."""
+
 
 def karpenter(
     cluster: str, region: str, account: str, node_role_arn: str, queue_arn: str
 ) -> list[Statement]:
     """Start, tag and end instances of this cluster, and hear of interruptions."""
+    return [
+        *_machines(cluster, region, account),
+        allow(
+            KARPENTER_READS,
+            ["*"],
+            {"StringEquals": {"aws:RequestedRegion": region}},
+        ),
+        allow(["ssm:GetParameter"], [f"arn:aws:ssm:{region}::parameter/aws/service/*"]),
+        allow(["pricing:GetProducts"], ["*"]),
+        allow(["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"], [queue_arn]),
+        allow(
+            ["iam:PassRole"],
+            [node_role_arn],
+            {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+        ),
+        *_profiles(cluster, account),
+        allow(["eks:DescribeCluster"], [f"arn:aws:eks:{region}:{account}:cluster/{cluster}"]),
+    ]
+
+
+def _machines(cluster: str, region: str, account: str) -> list[Statement]:
+    """Start and tag instances in the cluster's name, and end those that carry it."""
     ec2 = f"arn:aws:ec2:{region}"
-    owned = {f"aws:RequestTag/kubernetes.io/cluster/{cluster}": "owned"}
-    ours = {f"aws:ResourceTag/kubernetes.io/cluster/{cluster}": "owned"}
+    owned, ours = _tags(cluster)
     pooled = {"aws:RequestTag/karpenter.sh/nodepool": "*"}
-    profile = f"arn:aws:iam::{account}:instance-profile/*"
     return [
         allow(
             ["ec2:RunInstances", "ec2:CreateFleet"],
@@ -77,30 +147,14 @@ def karpenter(
             [f"{ec2}:{account}:{kind}/*" for kind in ("instance", "launch-template")],
             {"StringEquals": ours},
         ),
-        allow(
-            [
-                "ec2:DescribeCapacityReservations",
-                "ec2:DescribeImages",
-                "ec2:DescribeInstances",
-                "ec2:DescribeInstanceStatus",
-                "ec2:DescribeInstanceTypeOfferings",
-                "ec2:DescribeInstanceTypes",
-                "ec2:DescribeLaunchTemplates",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSpotPriceHistory",
-                "ec2:DescribeSubnets",
-            ],
-            ["*"],
-            {"StringEquals": {"aws:RequestedRegion": region}},
-        ),
-        allow(["ssm:GetParameter"], [f"arn:aws:ssm:{region}::parameter/aws/service/*"]),
-        allow(["pricing:GetProducts"], ["*"]),
-        allow(["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"], [queue_arn]),
-        allow(
-            ["iam:PassRole"],
-            [node_role_arn],
-            {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
-        ),
+    ]
+
+
+def _profiles(cluster: str, account: str) -> list[Statement]:
+    """Instance profiles, which give a machine its role."""
+    profile = f"arn:aws:iam::{account}:instance-profile/*"
+    owned, ours = _tags(cluster)
+    return [
         allow(["iam:CreateInstanceProfile"], [profile], {"StringEquals": owned}),
         allow(
             ["iam:TagInstanceProfile"],
@@ -118,8 +172,13 @@ def karpenter(
         ),
         allow(["iam:GetInstanceProfile"], [profile]),
         allow(["iam:ListInstanceProfiles"], ["*"]),
-        allow(["eks:DescribeCluster"], [f"arn:aws:eks:{region}:{account}:cluster/{cluster}"]),
     ]
+
+
+def _tags(cluster: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Conditions: what is made gets the cluster's tag; what is changed has it."""
+    tag = f"kubernetes.io/cluster/{cluster}"
+    return {f"aws:RequestTag/{tag}": "owned"}, {f"aws:ResourceTag/{tag}": "owned"}
 
 
 def load_balancers(cluster: str, region: str, account: str) -> list[Statement]:
@@ -129,32 +188,9 @@ def load_balancers(cluster: str, region: str, account: str) -> list[Statement]:
     everything = [*balancers, f"{elb}:targetgroup/*/*"]
     owned = {"StringEquals": {"aws:RequestTag/elbv2.k8s.aws/cluster": cluster}}
     ours = {"StringEquals": {"aws:ResourceTag/elbv2.k8s.aws/cluster": cluster}}
-    groups = f"arn:aws:ec2:{region}:{account}:security-group/*"
     return [
         allow(
-            [
-                "ec2:DescribeAccountAttributes",
-                "ec2:DescribeAddresses",
-                "ec2:DescribeAvailabilityZones",
-                "ec2:DescribeInstances",
-                "ec2:DescribeInternetGateways",
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:DescribeRouteTables",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "ec2:DescribeTags",
-                "ec2:DescribeVpcs",
-                "ec2:GetSecurityGroupsForVpc",
-                "elasticloadbalancing:DescribeListenerAttributes",
-                "elasticloadbalancing:DescribeListeners",
-                "elasticloadbalancing:DescribeLoadBalancerAttributes",
-                "elasticloadbalancing:DescribeLoadBalancers",
-                "elasticloadbalancing:DescribeRules",
-                "elasticloadbalancing:DescribeTags",
-                "elasticloadbalancing:DescribeTargetGroupAttributes",
-                "elasticloadbalancing:DescribeTargetGroups",
-                "elasticloadbalancing:DescribeTargetHealth",
-            ],
+            LOAD_BALANCERS_READ,
             ["*"],
             {"StringEquals": {"aws:RequestedRegion": region}},
         ),
@@ -167,19 +203,7 @@ def load_balancers(cluster: str, region: str, account: str) -> list[Statement]:
             owned,
         ),
         allow(
-            [
-                "elasticloadbalancing:CreateListener",
-                "elasticloadbalancing:DeleteLoadBalancer",
-                "elasticloadbalancing:DeleteTargetGroup",
-                "elasticloadbalancing:DeregisterTargets",
-                "elasticloadbalancing:ModifyLoadBalancerAttributes",
-                "elasticloadbalancing:ModifyTargetGroup",
-                "elasticloadbalancing:ModifyTargetGroupAttributes",
-                "elasticloadbalancing:RegisterTargets",
-                "elasticloadbalancing:SetIpAddressType",
-                "elasticloadbalancing:SetSecurityGroups",
-                "elasticloadbalancing:SetSubnets",
-            ],
+            LOAD_BALANCERS_CHANGE,
             everything,
             ours,
         ),
@@ -198,6 +222,15 @@ def load_balancers(cluster: str, region: str, account: str) -> list[Statement]:
             [*everything, f"{elb}:listener/*"],
             ours,
         ),
+        *_security_groups(cluster, region, account, owned, ours),
+    ]
+
+
+def _security_groups(
+    cluster: str, region: str, account: str, owned: Statement, ours: Statement
+) -> list[Statement]:
+    groups = f"arn:aws:ec2:{region}:{account}:security-group/*"
+    return [
         allow(["ec2:CreateSecurityGroup"], [f"arn:aws:ec2:{region}:{account}:vpc/*"]),
         allow(["ec2:CreateSecurityGroup", "ec2:CreateTags"], [groups], owned),
         allow(

@@ -8,17 +8,17 @@ of docs.github.com/rest as far as the scripts use them.
 from __future__ import annotations
 
 import hashlib
-import http.server
 import io
 import json
 import re
-import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
+
+from tests import loopback
 
 Json = dict[str, Any]
 REPOSITORY = "aspora/platform"
@@ -271,7 +271,7 @@ def _sha(content: object) -> str:
 def serve(state: GitHub) -> Iterator[GitHub]:
     """The mock on a free port; `state.url` is its address."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(loopback.Handler):
         def _any(self) -> None:
             parts = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -279,47 +279,30 @@ def serve(state: GitHub) -> Iterator[GitHub]:
                 state.storage.append(dict(self.headers))
                 ident = int(parts.path.rpartition("/")[2])
                 entries = [e for run in state.artifacts.values() for e in run]
-                self._send(200, next(data for entry, data in entries if entry["id"] == ident))
+                self.send(200, next(data for entry, data in entries if entry["id"] == ident))
                 return
             path = parts.path.removeprefix(f"/repos/{REPOSITORY}/")
             request = f"{self.command} {path}"
             state.asked.append(request)
             if state.broken:
                 state.broken -= 1
-                self._send(502, b"<html>")
+                self.send(502, b"<html>")
             elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
-                self._send(401, b'{"message": "Bad credentials"}')
+                self.send(401, {"message": "Bad credentials"})
             elif state.refuses and re.fullmatch(state.refuses, request):
-                self._send(403, b'{"message": "Resource not accessible by integration"}')
+                self.send(403, {"message": "Resource not accessible by integration"})
             else:
                 query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
                 code, answer = state.answer(
                     self.command, path, query, json.loads(body) if body else {}
                 )
-                location = str(answer) if code == 302 else ""
-                self._send(code, b"" if location else json.dumps(answer).encode(), location)
+                if code == 302:
+                    self.send(code, b"", {"Location": str(answer)})
+                else:
+                    self.send(code, b"" if code == 204 else answer)
 
         do_GET = do_POST = do_PATCH = do_DELETE = _any
 
-        def _send(self, code: int, data: bytes, location: str = "") -> None:
-            self.send_response(code)
-            if location:
-                self.send_header("Location", location)
-            self.send_header("Content-Length", "0" if code == 204 else str(len(data)))
-            self.end_headers()
-            if code != 204:
-                self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with loopback.serving(loopback.Server(Handler)) as server:
+        state.url = server.url
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

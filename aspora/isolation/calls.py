@@ -281,11 +281,10 @@ class Calls:
                 what = "is a door of {}, beside the platform's"
                 self._noted.note("one side", ref(obj), what, [home], [ref(obj)])
         for door in self._mesh.doors:
-            named = next((one.title for one in (INGRESS, EGRESS) if _is(door.pods, one)), "")
-            if DOORS.get((named, door.port)) != door.mode:
+            service = next((one for one in (INGRESS, EGRESS) if _is(door.pods, one)), None)
+            if DOORS.get((service.title if service else "", door.port)) != door.mode:
                 what = f"opens port {door.port} ({door.mode}) of {{}}, which nothing promises"
                 self._noted.note("one side", door.by, what, [door.pods.id], [door.by])
-            service = next((one for one in (INGRESS, EGRESS) if _is(door.pods, one)), None)
             if service is None or not any(first == door.port for _, first, _ in service.ports):
                 continue
             if any("*" in host for host in door.hosts):

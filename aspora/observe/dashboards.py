@@ -239,88 +239,102 @@ def quality() -> Board:
 
 def cost() -> Board:
     """How much is this costing me?"""
-    day, month = f"{DOMAIN_COST_24H.name}{CHOSEN}", f"{DOMAIN_COST_MONTH.name}{CHOSEN}"
-    unpriced = f'{own.MODEL_CALLS.name}{{priced="false", domain=~"$domain"}}'
     return Board(
         "aspora-cost",
         "Cost Breakdown",
         "USD of model calls that have a price. Calls without one are counted beside, never as 0."
         " Months are calendar months in UTC, as budgets have them.",
         (
-            stat("Last 24 hours", f"sum({day})", "currencyUSD"),
-            stat("This month", f"sum({month})", "currencyUSD"),
-            stat(
-                "A successful execution, 7 days",
-                f"sum(skill:cost_usd:increase7d{CHOSEN}) / sum({GOOD_7D.name}{CHOSEN})",
-                "currencyUSD",
-            ),
-            stat(
-                "Calls without a price, 24 hours",
-                f"sum(increase({unpriced}[24h])) or vector(0)",
-                steps=((0, GREEN), (1, RED)),
-                runbook="unpriced-model-calls",
-            ),
-            Panel(
-                "By domain, 24 hours",
-                "bars",
-                (Query(day, "{{domain}}"),),
-                "currencyUSD",
-                ((0, BLUE),),
-                width=8,
-            ),
-            Panel(
-                "By domain, share",
-                "bars",
-                (Query(f"{day} / on () group_left () sum({day})", "{{domain}}"),),
-                "percentunit",
-                ((0, BLUE),),
-                width=8,
-                most=1,
-            ),
-            Panel(
-                "By model, 24 hours",
-                "bars",
-                (Query(f"sum by (model) ({MODEL_COST_24H.name}{CHOSEN})", "{{model}}"),),
-                "currencyUSD",
-                ((0, BLUE),),
-                width=8,
-            ),
-            Panel(
-                "Top spenders, 24 hours",
-                "bars",
-                (Query(f"topk(10, {COST_24H.name}{CHOSEN})", WHO),),
-                "currencyUSD",
-                ((0, BLUE),),
-                runbook="cost-spike",
-                traces=True,
-            ),
-            Panel(
-                "Spent of the month's budget: domains",
-                "bars",
-                (Query(f"{DOMAIN_BUDGET_USED.name}{CHOSEN}", "{{domain}}"),),
-                "percentunit",
-                SPENT_STEPS,
-                most=1,
-                runbook="budget-burn",
-            ),
-            Panel(
-                "Spent of the month's budget: the ten highest skills",
-                "bars",
-                (Query(f"topk(10, {BUDGET_USED.name}{CHOSEN})", WHO),),
-                "percentunit",
-                SPENT_STEPS,
-                most=1,
-                runbook="budget-burn",
-            ),
-            Panel(
-                "USD in 24 hours, by domain",
-                "lines",
-                (Query(day, "{{domain}}"),),
-                "currencyUSD",
-                runbook="cost-spike",
-            ),
+            *_spent(),
+            *_spenders(),
         ),
         choose=True,
         since="now-7d",
         refresh="5m",
+    )
+
+
+def _spent() -> tuple[Panel, ...]:
+    """In all, by domain and by model."""
+    day, month = f"{DOMAIN_COST_24H.name}{CHOSEN}", f"{DOMAIN_COST_MONTH.name}{CHOSEN}"
+    unpriced = f'{own.MODEL_CALLS.name}{{priced="false", domain=~"$domain"}}'
+    return (
+        stat("Last 24 hours", f"sum({day})", "currencyUSD"),
+        stat("This month", f"sum({month})", "currencyUSD"),
+        stat(
+            "A successful execution, 7 days",
+            f"sum(skill:cost_usd:increase7d{CHOSEN}) / sum({GOOD_7D.name}{CHOSEN})",
+            "currencyUSD",
+        ),
+        stat(
+            "Calls without a price, 24 hours",
+            f"sum(increase({unpriced}[24h])) or vector(0)",
+            steps=((0, GREEN), (1, RED)),
+            runbook="unpriced-model-calls",
+        ),
+        Panel(
+            "By domain, 24 hours",
+            "bars",
+            (Query(day, "{{domain}}"),),
+            "currencyUSD",
+            ((0, BLUE),),
+            width=8,
+        ),
+        Panel(
+            "By domain, share",
+            "bars",
+            (Query(f"{day} / on () group_left () sum({day})", "{{domain}}"),),
+            "percentunit",
+            ((0, BLUE),),
+            width=8,
+            most=1,
+        ),
+        Panel(
+            "By model, 24 hours",
+            "bars",
+            (Query(f"sum by (model) ({MODEL_COST_24H.name}{CHOSEN})", "{{model}}"),),
+            "currencyUSD",
+            ((0, BLUE),),
+            width=8,
+        ),
+    )
+
+
+def _spenders() -> tuple[Panel, ...]:
+    """Who spends most, and how much of which budget."""
+    return (
+        Panel(
+            "Top spenders, 24 hours",
+            "bars",
+            (Query(f"topk(10, {COST_24H.name}{CHOSEN})", WHO),),
+            "currencyUSD",
+            ((0, BLUE),),
+            runbook="cost-spike",
+            traces=True,
+        ),
+        Panel(
+            "Spent of the month's budget: domains",
+            "bars",
+            (Query(f"{DOMAIN_BUDGET_USED.name}{CHOSEN}", "{{domain}}"),),
+            "percentunit",
+            SPENT_STEPS,
+            most=1,
+            runbook="budget-burn",
+        ),
+        Panel(
+            "Spent of the month's budget: the ten highest skills",
+            "bars",
+            (Query(f"topk(10, {BUDGET_USED.name}{CHOSEN})", WHO),),
+            "percentunit",
+            SPENT_STEPS,
+            most=1,
+            runbook="budget-burn",
+        ),
+        Panel(
+            "USD in 24 hours, by domain",
+            "lines",
+            (Query(f"{DOMAIN_COST_24H.name}{CHOSEN}", "{{domain}}"),),
+            "currencyUSD",
+            runbook="cost-spike",
+        ),
     )
